@@ -1,0 +1,65 @@
+"""The JSON answers, as plain values ready to be dumped. Knows the page; never HTTP, charsets or the store."""
+
+from __future__ import annotations
+
+from adlayout.model import Decision, Filled, Page
+
+Span = tuple[int, int]
+
+
+def page_json(page: Page, request_id: str) -> dict[str, object]:
+    """The composed page as the contract words it; every span counts code points of `html`."""
+    starts = _starts(page)
+    spans = _spans(page, starts)
+    return {
+        "html": "".join(piece.text for piece in page.pieces),
+        "output": page.output.value,
+        "layout": page.layout,
+        "device": page.device.value,
+        "experiment": None,
+        "slots": [_slot_json(decision, spans.get(at)) for at, decision in enumerate(page.decisions)],
+        "article_start": starts[page.article_from],
+        "article_end": starts[page.article_to],
+        "script": None,
+        "degraded": [reason.value for reason in page.degraded],
+        "warnings": list(page.warnings),
+        "request_id": request_id,
+    }
+
+
+def _starts(page: Page) -> list[int]:
+    """Where each piece starts, and, as the last entry, where the text ends."""
+    starts = [0]
+    for piece in page.pieces:
+        starts.append(starts[-1] + len(piece.text))
+    return starts
+
+
+def _spans(page: Page, starts: list[int]) -> dict[int, Span]:
+    """From slot to the stretch its pieces cover; a slot that was not inserted is missing."""
+    spans: dict[int, Span] = {}
+    for at, piece in enumerate(page.pieces):
+        if piece.slot is not None:
+            first = spans.get(piece.slot, (starts[at], 0))[0]
+            spans[piece.slot] = (first, starts[at + 1])
+    return spans
+
+
+def _slot_json(decision: Decision, span: Span | None) -> dict[str, object]:
+    slot = decision.slot
+    start, end = span or (None, None)
+    filled = isinstance(decision, Filled)
+    return {
+        "id": slot.id,
+        "type": slot.style.type,
+        "gap": slot.gap,
+        "offset": slot.offset,
+        "output_start": start,
+        "output_end": end,
+        "filled": filled,
+        "creative": decision.creative if isinstance(decision, Filled) else None,
+        "flight": decision.flight if isinstance(decision, Filled) else None,
+        "campaign": decision.campaign if isinstance(decision, Filled) else None,
+        "house": isinstance(decision, Filled) and decision.house,
+        "reason": None if isinstance(decision, Filled) else decision.reason.value,
+    }

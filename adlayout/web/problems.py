@@ -1,0 +1,59 @@
+"""Failures as `application/problem+json` (RFC 9457). Knows the failure tree and HTTP; never how a page is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adlayout.errors import InputError, NotAllowed, TooLarge
+from adlayout.web.responses import json_answer
+
+PROBLEM = "application/problem+json"
+_WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+async def input_problem(request: Request, exc: Exception) -> Response:
+    """The 4xx of an InputError, with every fault that was found."""
+    return problem_of(exc) if isinstance(exc, InputError) else await unexpected(request, exc)
+
+
+async def http_problem(request: Request, exc: Exception) -> Response:
+    """404, 405 and their like, with the headers the router gave them (`Allow`)."""
+    if not isinstance(exc, HTTPException):
+        return await unexpected(request, exc)
+    detail = f"{request.method} {request.url.path[:200]}: {exc.detail}"
+    return _plain_problem(exc.status_code, detail, exc.headers)
+
+
+async def unexpected(request: Request, exc: Exception) -> Response:
+    """The last resort outside compose: 500 without a word about our insides. The server logs the traceback."""
+    return _plain_problem(500, "the request failed; the reason is in the log of the service")
+
+
+def problem_of(error: InputError) -> Response:
+    """One InputError as the answer, with everything that is wrong under `errors`."""
+    value: dict[str, object] = {
+        "type": f"urn:adlayout:problem:{_WORD_START.sub('-', type(error).__name__).lower()}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+    }
+    if error.faults:
+        value["errors"] = [{"at": fault.at, "message": fault.message} for fault in error.faults]
+    return json_answer(value, error.status, {"Content-Type": PROBLEM, **_headers_of(error)})
+
+
+def _headers_of(error: InputError) -> dict[str, str]:
+    if isinstance(error, NotAllowed):
+        return {"WWW-Authenticate": 'Bearer realm="adlayout"'}
+    return {"Connection": "close"} if isinstance(error, TooLarge) else {}
+
+
+def _plain_problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    value = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return json_answer(value, status, {"Content-Type": PROBLEM, **(headers or {})})

@@ -1,0 +1,161 @@
+"""From the bytes, the query and the headers of a request to one typed `Request`, once.
+
+Knows both forms of the contract; never what is done with the article.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import inf
+from urllib.parse import parse_qsl
+from uuid import uuid4
+
+from adlayout.errors import Fault, NotAnArticle, UnsupportedBody
+from adlayout.model import ArticleFacts, Device, Output, Request
+from adlayout.web.charsets import UTF8, Charset, read_content_type
+from adlayout.web.devices import device_of
+from adlayout.web.fields import FIELDS, LISTS, NUMBERS, Fields, Flaw, Wrong, leaves, read_fields
+
+Headers = Mapping[bytes, bytes]
+
+# A request of nothing but unknown fields must not blow up the answer's headers.
+_MAX_WARNINGS = 20
+_MAX_WARNING_CHARS = 80
+_HEADER_FIELDS = {
+    b"adlayout-unit": "unit",
+    b"adlayout-consent-gdpr": "consent.gdpr",
+    b"adlayout-consent-tcf": "consent.tcf",
+    b"adlayout-consent-gpp": "consent.gpp",
+    b"adlayout-consent-gpp-sid": "consent.gpp_sid",
+    b"adlayout-consent-gpc": "consent.gpc",
+    b"adlayout-consent-coppa": "consent.coppa",
+}
+_ATTRIBUTES = "context.attributes"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The typed request, with what its answer must know of how it came.
+
+    `faults` is everything that was left out, for a person who asks for a plan; `layout` a whole layout as an object.
+    """
+
+    request: Request
+    charset: Charset
+    faults: tuple[Fault, ...] = ()
+    layout: Mapping[str, object] | None = None
+
+
+def read_request(body: bytes, headers: Headers, query: bytes = b"") -> Received:
+    """The request in either form. Refused: no article in the body, or bytes that are not taken."""
+    encoding = headers.get(b"content-encoding")
+    if encoding and encoding.strip().lower() != b"identity":
+        raise UnsupportedBody("a body with a content-encoding is not taken: send it as it is")
+    charset = read_content_type(headers.get(b"content-type", b"").decode("latin-1"))
+    if charset is not None:
+        return _received(charset.decode(body), charset, headers, _query(query) if query else [])
+    html, pairs = _json(body)
+    return _received(html, UTF8, headers, pairs)
+
+
+def _received(html: str, charset: Charset, headers: Headers, pairs: list[tuple[str, object]]) -> Received:
+    fields = read_fields([*pairs, *_from_headers(headers)])
+    faults = tuple(Fault(flaw.at, flaw.message) for flaw in fields.flaws if flaw.wrong is not Wrong.UNSUPPORTED)
+    return Received(_request(html, fields, headers), charset, faults, fields.mapping("layout"))
+
+
+def _request(html: str, fields: Fields, headers: Headers) -> Request:
+    device = fields.text("device")
+    return Request(
+        html=html,
+        facts=_facts(fields),
+        site=fields.text("site"),
+        layout=fields.text("layout"),
+        output=Output(fields.text("output") or Output.PAGE),
+        device=Device(device) if device else device_of(fields.text("context.user_agent")),
+        country=fields.text("context.country"),
+        keywords=fields.texts("context.keywords"),
+        unit=fields.text("unit"),
+        request_id=fields.text("request_id") or _request_id(headers),
+        seed=fields.text("seed"),
+        timeout_ms=fields.number("timeout_ms"),
+        warnings=_warnings(fields),
+    )
+
+
+def _facts(fields: Fields) -> ArticleFacts:
+    return ArticleFacts(
+        id=fields.text("article.id"),
+        url=fields.text("article.url"),
+        headline=fields.text("article.headline"),
+        byline=fields.text("article.byline"),
+        section=fields.text("article.section"),
+        tags=fields.texts("article.tags"),
+        language=fields.text("article.language"),
+    )
+
+
+def _warnings(fields: Fields) -> tuple[str, ...]:
+    flaws = fields.flaws
+    if fields.mapping("layout") is not None:
+        flaws = (*flaws, Flaw("layout", Wrong.MALFORMED, "expected the name of a layout"))
+    if not flaws:
+        return ()
+    found = dict.fromkeys(f"{flaw.wrong}:{flaw.at}"[:_MAX_WARNING_CHARS] for flaw in flaws)
+    return tuple(found)[:_MAX_WARNINGS]
+
+
+def _request_id(headers: Headers) -> str:
+    given = FIELDS["request_id"].read(headers.get(b"x-request-id", b"").decode("latin-1"))
+    return given if isinstance(given, str) else uuid4().hex
+
+
+def _from_headers(headers: Headers) -> Iterator[tuple[str, object]]:
+    for name, path in _HEADER_FIELDS.items():
+        value = headers.get(name)
+        if value is not None:
+            text = value.decode("utf-8", "replace").strip()
+            yield path, text.split(",") if path in LISTS else _number(text) if path in NUMBERS else text
+
+
+def _json(body: bytes) -> tuple[str, list[tuple[str, object]]]:
+    try:
+        tree = json.loads(body.decode("utf-8-sig"), parse_int=_int)
+    except (ValueError, RecursionError) as exc:
+        raise NotAnArticle(f"the body is not JSON: {exc}") from exc
+    article = tree.get("article") if isinstance(tree, dict) else None
+    html = article.pop("html", None) if isinstance(article, dict) else None
+    if not isinstance(html, str):
+        raise NotAnArticle("the request holds no article", (Fault("article.html", "expected a text"),))
+    return html, list(leaves(tree))
+
+
+def _int(digits: str) -> int | float:
+    """A number too long for Python's own limit costs its field, not the article."""
+    return int(digits) if len(digits) < 20 else inf
+
+
+def _query(query: bytes) -> list[tuple[str, object]]:
+    """Query parameters as paths; the article's fields come without their prefix, lists as repeated parameters."""
+    pairs: dict[str, object] = {}
+    lists: dict[str, list[object]] = {}
+    attributes: dict[str, object] = {}
+    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        path = f"article.{name}" if f"article.{name}" in FIELDS else name
+        given = _number(value) if path in NUMBERS else value
+        if path.startswith(f"{_ATTRIBUTES}."):
+            attributes[path.removeprefix(f"{_ATTRIBUTES}.")] = given
+        elif path in LISTS:
+            lists.setdefault(path, []).append(given)
+        else:
+            pairs[path] = given
+    return [*pairs.items(), *lists.items(), *([(_ATTRIBUTES, attributes)] if attributes else [])]
+
+
+def _number(text: str) -> object:
+    """The number that a text spells, as query and headers only have texts; else the text, which then is a flaw."""
+    if text.isdecimal() and text.isascii() and len(text) < 20:
+        return int(text)
+    return {"true": True, "false": False}.get(text, text)

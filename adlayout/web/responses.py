@@ -1,0 +1,114 @@
+"""From a page to the bytes and headers of the answer, in both forms. Knows the contract; never how a page is made."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from adlayout.answers import page_json
+from adlayout.model import Filled, Page
+from adlayout.web.charsets import Charset, without_surrogates
+from adlayout.web.requests import Received
+
+JSON = "application/json"
+_PLAIN = re.compile(r"[\x21-\x2b\x2d-\x7e]*")  # visible ASCII without the comma that parts a list
+_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in ",%")
+
+
+def page_answer(page: Page, received: Received, *, as_json: bool) -> Response:
+    """The 200 of compose: the page in the request's charset, or as JSON."""
+    request_id = received.request.request_id
+    body = _json_body(page, received) if as_json else _html_body(page, received.charset)
+    media = JSON if as_json else f"text/html; charset={received.charset.label}"
+    return Response(body, headers=_headers(page, request_id) | {"Content-Type": media})
+
+
+def json_answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Any value as JSON; a lone surrogate is escaped, so that it survives."""
+    named = {"Cache-Control": "no-store", "Content-Type": JSON, **(headers or {})}
+    return Response(json.dumps(value), status, headers=named)
+
+
+def _html_body(page: Page, charset: Charset) -> bytes:
+    article, own = charset.encode_article, charset.encode_own
+    return b"".join([article(piece.text) if piece.sacred else own(piece.text) for piece in page.pieces])
+
+
+def _json_body(page: Page, received: Received) -> bytes:
+    answer = page_json(page, received.request.request_id)
+    if received.charset.raw:
+        answer["html"] = without_surrogates(str(answer["html"]))
+    return json.dumps(answer).encode()
+
+
+def _headers(page: Page, request_id: str) -> dict[str, str]:
+    headers = {
+        "Adlayout-Layout": _header_list((page.layout,)),
+        "Adlayout-Slots": f"{sum(isinstance(each, Filled) for each in page.decisions)}/{len(page.decisions)}",
+        "Adlayout-Cache-Key": f"layout={_header_list((page.layout,))};variation=;device={page.device}",
+        "Cache-Control": f"public, max-age={page.cacheable_s}" if page.cacheable_s > 0 else "private, no-store",
+        "Vary": "Accept",
+        "X-Request-Id": request_id,
+    }
+    if page.degraded:
+        headers["Adlayout-Degraded"] = _header_list(page.degraded)
+    if page.warnings:
+        headers["Adlayout-Warnings"] = _header_list(page.warnings)
+    if page.timings_ms or page.cached:
+        headers["Server-Timing"] = _server_timing(page)
+    return headers
+
+
+def _header_list(values: Iterable[str]) -> str:
+    """A comma list; what cannot stand in a header is percent-encoded."""
+    return ", ".join(value if _PLAIN.fullmatch(value) else _percent(value) for value in values)
+
+
+def _percent(value: str) -> str:
+    return quote(value, safe=_SAFE, errors="replace")
+
+
+def _server_timing(page: Page) -> str:
+    stages = [f"{name};dur={spent:.3f}" for name, spent in page.timings_ms]
+    return ", ".join([*stages, "cache;desc=hit"] if page.cached else stages)
+
+
+# Which form the caller wants.
+
+
+@lru_cache(maxsize=256)
+def wants_json(accept: str) -> bool:
+    """True where JSON is preferred over HTML; at equal weight the one that is named more exactly, else HTML."""
+    ranges = [_media_range(part) for part in accept.lower().split(",")]
+    return _preference(JSON, ranges) > _preference("text/html", ranges)
+
+
+def _preference(media: str, ranges: list[tuple[str, float]]) -> tuple[float, int]:
+    """The weight (RFC 9110, 12.5.1: the most exact range decides), and how exact that range is."""
+    for exactness, pattern in ((2, media), (1, media.partition("/")[0] + "/*"), (0, "*/*")):
+        weights = [weight for name, weight in ranges if name == pattern]
+        if weights:
+            return max(weights), exactness if max(weights) > 0 else 0
+    return 0.0, 0
+
+
+def _media_range(part: str) -> tuple[str, float]:
+    name, *parameters = (piece.strip() for piece in part.split(";"))
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip() == "q":
+            return name, _weight(value)
+    return name, 1.0
+
+
+def _weight(text: str) -> float:
+    try:
+        weight = float(text)
+    except ValueError:
+        return 0.0
+    return weight if 0 <= weight <= 1 else 0.0
