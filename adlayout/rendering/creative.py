@@ -1,0 +1,178 @@
+"""A creative's markup, made and made safe once when it is loaded; knows nothing of pages, slots or readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import assert_never
+
+import nh3
+
+from adlayout.model import Creative, Html, Image, Native
+from adlayout.rendering.page import TemplateFailure, Templates
+from adlayout.rendering.sizes import FLUID, Size, size_of
+from adlayout.rendering.urls import is_picture, is_web
+
+_REL = "sponsored nofollow noopener"
+
+# No sandbox holds allow-same-origin: with allow-scripts it would let a srcdoc document remove its own sandbox.
+# Links open a new tab in both; without scripts only the reader's click can do that.
+_SANDBOXES = {
+    "strict": "allow-popups allow-popups-to-escape-sandbox",
+    "scripts": "allow-scripts allow-popups allow-popups-to-escape-sandbox",
+}
+
+_FIRST_PARTY = "first-party"
+
+# What an iframe's document needs so that the creative fills it and its links leave it.
+_DOCUMENT_HEAD = '<!doctype html><meta charset="utf-8"><base target="_blank"><style>body{margin:0}</style>'
+
+# No headings: an ad has no place in the article's outline. No forms, no nobr, nothing that loads or runs a document.
+# fmt: off
+_TAGS = frozenset({
+    "a", "abbr", "b", "blockquote", "br", "div", "em", "figcaption", "figure", "hr", "i", "img", "li", "mark", "ol",
+    "p", "s", "small", "span", "strong", "sub", "sup", "u", "ul",
+})
+# fmt: on
+_ATTRIBUTES = {"*": {"class", "style", "title", "dir", "lang"}, "a": {"href"}, "img": {"src", "alt", "width", "height"}}
+
+# None of these takes an address or lifts an element out of its place.
+# fmt: off
+_PROPERTIES = frozenset({
+    "background-color", "border", "border-color", "border-radius", "border-style", "border-width", "color", "display",
+    "font-family", "font-size", "font-style", "font-weight", "height", "letter-spacing", "line-height", "margin",
+    "margin-bottom", "margin-left", "margin-right", "margin-top", "max-height", "max-width", "min-height", "min-width",
+    "padding", "padding-bottom", "padding-left", "padding-right", "padding-top", "text-align", "text-decoration",
+    "vertical-align", "white-space", "width",
+})
+# fmt: on
+
+
+class BadMarkup(ValueError):
+    """A creative that may not stand in a page; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A creative's finished markup by format (`300x250`, `fluid`); one entry for each of its formats."""
+
+    markup: Mapping[str, str]
+
+
+def prepare(creative: Creative, templates: Templates) -> Prepared:
+    """Makes the creative's markup for each of its formats (`fluid` where it names none); raises BadMarkup."""
+    if creative.link is not None and not is_web(creative.link):
+        raise BadMarkup(f"link: expected an http or https address, got {creative.link[:80]!r}")
+    draw = _drawing(creative, templates)
+    return Prepared({format: draw(_size(format)) for format in creative.formats or (FLUID,)})
+
+
+def _size(format: str) -> Size:
+    size = size_of(format)
+    if size is None:
+        raise BadMarkup(f'formats: expected a size such as "300x250", or "fluid", got {format!r}')
+    return size
+
+
+def _drawing(creative: Creative, templates: Templates) -> Callable[[Size], str]:
+    content = creative.content
+    match content:
+        case Image():
+            _check_image(content)
+            return lambda size: _image(content, creative.link, size)
+        case Native():
+            markup = _native(content, creative.link, templates)
+            return lambda _size: markup
+        case Html():
+            return _html(content)
+        case _:
+            assert_never(content)
+
+
+def _check_image(image: Image) -> None:
+    if not is_picture(image.src):
+        raise BadMarkup(f"image.src: expected http(s), a /path or data:image/, got {image.src[:80]!r}")
+
+
+def _image(image: Image, link: str | None, size: Size) -> str:
+    width, height = (image.w, image.h) if size.width_px is None else (size.width_px, size.height_px)
+    measures = "" if width is None or height is None else f' width="{width}" height="{height}"'
+    picture = (
+        f'<img src="{escape(image.src)}" alt="{escape(image.alt)}"{measures} loading="lazy" decoding="async"'
+        ' style="display:block;max-width:100%;height:auto;margin:0 auto;border:0">'
+    )
+    return picture if link is None else f'<a href="{escape(link)}" rel="{_REL}" target="_blank">{picture}</a>'
+
+
+def _native(native: Native, link: str | None, templates: Templates) -> str:
+    if native.image is not None:
+        _check_image(native.image)
+    fields = {
+        "title": native.title,
+        "body": native.body,
+        "cta": native.cta,
+        "sponsor": native.sponsor,
+        "image": native.image,
+        "link": link,
+    }
+    try:
+        return templates.native(native.template, fields)
+    except TemplateFailure as exc:
+        raise BadMarkup(f"template: {exc}") from exc
+
+
+def _html(html: Html) -> Callable[[Size], str]:
+    if not html.markup.strip():
+        raise BadMarkup("markup: expected the ad's HTML, got nothing")
+    if html.sandbox == _FIRST_PARTY:
+        clean = _sanitised(html.markup)
+        return lambda _size: clean
+    sandbox = _SANDBOXES.get(html.sandbox)
+    if sandbox is None:
+        known = ", ".join((*_SANDBOXES, _FIRST_PARTY))
+        raise BadMarkup(f"sandbox: expected one of {known}, got {html.sandbox!r}")
+    return lambda size: _iframe(html.markup, sandbox, size)
+
+
+def _iframe(markup: str, sandbox: str, size: Size) -> str:
+    width = "100%" if size.width_px is None else size.width_px
+    return (
+        f'<iframe srcdoc="{escape(_DOCUMENT_HEAD + markup)}" sandbox="{sandbox}" allow="" referrerpolicy="no-referrer"'
+        f' loading="lazy" width="{width}" height="{size.height_px}" title="Advertisement"'
+        ' style="border:0;display:block;max-width:100%;margin:0 auto"></iframe>'
+    )
+
+
+def _sanitised(markup: str) -> str:
+    clean = _CLEANER.clean(markup).strip()
+    if not _CLEANER_OF_TEXT.clean(clean).strip():
+        raise BadMarkup("markup: nothing that may stand in a page remains of it")
+    # The box keeps negative margins and wide children from reaching over the article.
+    return f'<div style="overflow:hidden">{clean}</div>'
+
+
+def _attribute(tag: str, attribute: str, value: str) -> str | None:
+    match attribute:
+        case "href":
+            return value if is_web(value) else None
+        case "src":
+            return value if is_picture(value) else None
+        case "class":
+            # Those names are how a page finds its slots.
+            return None if "adl-" in value else value
+        case _:
+            return value
+
+
+_CLEANER = nh3.Cleaner(
+    tags=set(_TAGS),
+    clean_content_tags={"script", "style", "iframe", "object", "template", "noscript", "svg", "math", "title"},
+    attributes=_ATTRIBUTES,
+    attribute_filter=_attribute,
+    link_rel=_REL,
+    url_schemes={"http", "https", "data"},
+    filter_style_properties=set(_PROPERTIES),
+    set_tag_attribute_values={"a": {"target": "_blank"}, "img": {"loading": "lazy"}},
+)
+_CLEANER_OF_TEXT = nh3.Cleaner(tags={"img"}, attributes={}, link_rel=None)

@@ -1,0 +1,189 @@
+"""Page and native templates: compiled once, rendered around holes; knows nothing of what fills them."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from secrets import token_hex
+from typing import Literal
+
+from jinja2 import FunctionLoader, StrictUndefined, Template, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from adlayout.errors import AdlayoutError, ConfigError, Fault
+from adlayout.rendering.urls import is_web
+
+_SUFFIX = ".html.j2"
+_NATIVE = "native/"
+
+
+class TemplateFailure(AdlayoutError):
+    """A template could not be rendered; `fault` says where (`templates/article.html.j2:12:1`) and why."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class PageContext:
+    """What a page template may say about the page; each text is escaped where it is written."""
+
+    site: str
+    tagline: str = ""
+    language: str = ""
+    headline: str = ""
+    byline: str = ""
+    url: str = ""
+    charset: str = "utf-8"
+    page_slots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A place in the frame: the article's, or the page slot's of that name."""
+
+    kind: Literal["article", "slot"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A page without its article and page slots: text and holes in document order, one article hole among them."""
+
+    parts: tuple[str | Hole, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """All templates of a folder, compiled; a later change of the files does not reach them.
+
+    `compiled` is keyed by the name without its suffix: `article`, `native/card`.
+    """
+
+    folder: str
+    compiled: Mapping[str, Template]
+
+    @classmethod
+    def load(cls, directory: Path) -> Templates:
+        """Reads and compiles every `*.html.j2` under the directory; raises ConfigError with all faults at once."""
+        sources, faults = _read(directory)
+        environment = _environment(directory.name, sources)
+        compiled: dict[str, Template] = {}
+        for name in sources:
+            try:
+                compiled[name.removesuffix(_SUFFIX)] = environment.get_template(name)
+            except TemplateSyntaxError as exc:
+                faults.append(Fault(f"{directory.name}/{exc.name or name}:{exc.lineno}:1", exc.message or str(exc)))
+        if faults:
+            raise ConfigError(tuple(faults))
+        return cls(directory.name, compiled)
+
+    @property
+    def pages(self) -> frozenset[str]:
+        """The names that a layout's `template` may hold."""
+        return frozenset(name for name in self.compiled if not name.startswith(_NATIVE))
+
+    def frame(self, name: str, context: PageContext) -> Frame:
+        """The page template around its holes; raises TemplateFailure for whatever goes wrong in it."""
+        # The mark is drawn anew for each page and never leaves it, so no headline can hold one.
+        mark = token_hex(16)
+        numbers = {slot: number for number, slot in enumerate(context.page_slots)}
+
+        def slot(wanted: str) -> Markup:
+            return Markup(f"{mark}{numbers[wanted]};") if wanted in numbers else Markup()  # noqa: S704 (hex and digits)
+
+        text = self._render(name, _variables(context) | {"article": Markup(f"{mark}a;"), "slot": slot})  # noqa: S704
+        return self._cut(name, text, mark, context.page_slots)
+
+    def native(self, name: str, fields: Mapping[str, object]) -> str:
+        """A native ad laid out by `native/NAME.html.j2`; raises TemplateFailure for whatever goes wrong in it."""
+        return self._render(f"{_NATIVE}{name}", fields).strip()
+
+    def _render(self, name: str, variables: Mapping[str, object]) -> str:
+        template = self.compiled.get(name)
+        if template is None:
+            raise TemplateFailure(Fault(f"{self.folder}/{name}{_SUFFIX}", "there is no such template"))
+        try:
+            return template.render(variables)
+        # A template is a program of ops and may raise anything; whatever it is, the article comes back.
+        except Exception as exc:
+            raise TemplateFailure(Fault(self._where(name, exc), f"{type(exc).__name__}: {exc}")) from exc
+
+    def _where(self, name: str, exc: Exception) -> str:
+        ours = f"{self.folder}/"
+        calls = [call for call in traceback.extract_tb(exc.__traceback__) if call.filename.startswith(ours)]
+        return f"{calls[-1].filename}:{calls[-1].lineno}:1" if calls else f"{ours}{name}{_SUFFIX}:1:1"
+
+    def _cut(self, name: str, text: str, mark: str, page_slots: tuple[str, ...]) -> Frame:
+        texts_and_keys = re.split(f"{mark}(a|[0-9]+);", text)
+        keys = texts_and_keys[1::2]
+        found = keys.count("a")
+        if found != 1:
+            raise TemplateFailure(self._fault(name, f"{{{{ article }}}} must be written once, found {found} times"))
+        if len(keys) != len(set(keys)):
+            raise TemplateFailure(self._fault(name, "each {{ slot(…) }} must be written once, found one twice"))
+        parts: list[str | Hole] = list(texts_and_keys)
+        parts[1::2] = [Hole("article", "") if key == "a" else Hole("slot", page_slots[int(key)]) for key in keys]
+        return Frame(tuple(part for part in parts if part != ""))
+
+    def _fault(self, name: str, message: str) -> Fault:
+        return Fault(f"{self.folder}/{name}{_SUFFIX}:1:1", message)
+
+
+def plain_frame(context: PageContext) -> Frame:
+    """The page where the template fails: a title and the article; uses no template, so it cannot fail."""
+    title = escape(context.headline or context.site)
+    opening = f'<!doctype html>\n<meta charset="{escape(context.charset)}">\n<title>{title}</title>\n'
+    viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">\n<main><article>\n'
+    return Frame((opening + viewport, Hole("article", ""), "\n</article></main>\n"))
+
+
+def _variables(context: PageContext) -> dict[str, object]:
+    return {
+        "site": context.site,
+        "tagline": context.tagline,
+        "language": context.language,
+        "headline": context.headline,
+        "byline": context.byline,
+        "url": context.url if is_web(context.url) else "",
+        "charset": context.charset,
+    }
+
+
+def _read(directory: Path) -> tuple[dict[str, str], list[Fault]]:
+    if not directory.is_dir():
+        return {}, [Fault(str(directory), "there is no such folder; templates are kept in it")]
+    sources: dict[str, str] = {}
+    faults: list[Fault] = []
+    for path in sorted(directory.rglob(f"*{_SUFFIX}")):
+        name = path.relative_to(directory).as_posix()
+        try:
+            sources[name] = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as exc:
+            line = exc.object.count(b"\n", 0, exc.start) + 1
+            faults.append(Fault(f"{directory.name}/{name}:{line}:1", "the file is not UTF-8"))
+        except OSError as exc:
+            faults.append(Fault(f"{directory.name}/{name}:1:1", f"cannot be read: {exc.strerror}"))
+    return sources, faults
+
+
+def _environment(folder: str, sources: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
+    def load(name: str) -> tuple[str, str, None] | None:
+        # The second value is the file's name in tracebacks, which is how a fault finds its line.
+        return (sources[name], f"{folder}/{name}", None) if name in sources else None
+
+    return ImmutableSandboxedEnvironment(
+        loader=FunctionLoader(load),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        cache_size=-1,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,43 @@
+"""The one element that every ad stands in; knows nothing of creatives beyond their finished markup."""
+
+from __future__ import annotations
+
+from html import escape
+
+from adlayout.model import Slot, SlotStyle
+from adlayout.rendering.sizes import FLUID_HEIGHT_PX, size_of
+
+# The label is one line of this height; the style below sets it.
+LABEL_PX = 24
+
+# A fragment stands in pages that hold no style of ours: this much makes an ad look like one.
+# The line height is LABEL_PX, so the reserve holds for whatever font the page has.
+_LOOK = f"clear:both;margin:1.5em 0;text-align:center;font:12px/{LABEL_PX}px sans-serif"
+
+
+def slot_markup(slot: Slot, ad: str) -> str:
+    """The slot's `aside` with its label and the creative; `ad` is markup that `prepare` made."""
+    label = escape(slot.style.label)
+    return f'{_opening(slot)}<span class="adl-label">{label}</span>{ad}</aside>'
+
+
+def empty_slot(slot: Slot) -> str:
+    """The slot's `aside` with its space reserved and nothing in it, not even a label."""
+    return f"{_opening(slot)}</aside>"
+
+
+def reserved_px(style: SlotStyle) -> int:
+    """The height kept free against layout shift, label included; 0 where the slot reserves nothing."""
+    if style.reserve == "none" or not style.formats:
+        return 0
+    heights = [size.height_px if (size := size_of(format)) else FLUID_HEIGHT_PX for format in style.formats]
+    return LABEL_PX + (min(heights) if style.reserve == "smallest" else max(heights))
+
+
+def _opening(slot: Slot) -> str:
+    reserved = reserved_px(slot.style)
+    style = f' style="min-height:{reserved}px;{_LOOK}"' if reserved else ""
+    return (
+        f'<aside class="adl-slot" data-adl-slot="{escape(slot.id)}" data-adl-type="{escape(slot.style.type)}"'
+        f' aria-label="Advertisement"{style}>'
+    )

@@ -1,0 +1,31 @@
+"""Which addresses an advertiser may write into a page; knows nothing of where they stand."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+# A backslash is a slash to browsers and none to other parsers; white space and control characters hide a scheme.
+_NEVER = re.compile(r"[\x00-\x20\x7f\\]")
+
+_PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif|svg\+xml)[;,]", re.IGNORECASE)
+
+
+def is_web(url: str) -> bool:
+    """True for an absolute http or https address with a host and without credentials."""
+    if _NEVER.search(url):
+        return False
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(host) and "@" not in parts.netloc
+
+
+def is_picture(url: str) -> bool:
+    """True for what `<img src>` may name: a web address, a `/path` of the site, or a `data:image/` URL."""
+    if _PICTURE.match(url):
+        return True
+    own_path = url.startswith("/") and not url.startswith("//") and not _NEVER.search(url)
+    return own_path or is_web(url)
