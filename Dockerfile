@@ -1,0 +1,23 @@
+# syntax=docker/dockerfile:1
+# Builds for linux/amd64 and linux/arm64. The base is glibc on purpose: the embedded store has no musl build.
+FROM python:3.13-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /src
+COPY pyproject.toml README.md ./
+COPY adlayout ./adlayout
+COPY config ./config
+RUN python -m venv /opt/adlayout && /opt/adlayout/bin/pip install .
+
+FROM python:3.13-slim
+LABEL org.opencontainers.image.title="adlayout" \
+      org.opencontainers.image.description="Ad insertion and layout as a service" \
+      org.opencontainers.image.licenses="MIT"
+RUN groupadd --gid 10001 adlayout && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent adlayout
+COPY --from=build /opt/adlayout /opt/adlayout
+COPY config /etc/adlayout
+ENV PATH=/opt/adlayout/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 10001:10001
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["adlayout", "healthcheck"]
+ENTRYPOINT ["adlayout"]
+CMD ["serve", "--host", "0.0.0.0", "--port", "8080", "--config", "/etc/adlayout"]

@@ -1,0 +1,44 @@
+# Everything a newcomer needs, with nothing but Python >= 3.11 on the machine: `make run`, `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PORT ?= 8080
+# Tests wait for servers more than they compute: two workers even on a small machine.
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fix bench image clean
+
+help:  ## what there is
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+
+run: $(STAMP)  ## the service with an embedded store and the sample config; prints what to try
+	$(BIN)/adlayout serve --port $(PORT)
+
+test: $(STAMP)  ## every test
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+check: $(STAMP)  ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fix: $(STAMP)  ## what lint and format can repair by themselves
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## pages per second beside a bare handler on the same server
+	$(BIN)/python benchmarks/compose_bench.py $(ARGS)
+
+image:  ## the container image
+	docker build -t adlayout .
+
+clean:  ## the environment and every cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "adlayout needs Python 3.11 or newer; name one with make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $(STAMP)
