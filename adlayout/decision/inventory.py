@@ -1,0 +1,200 @@
+"""The inventory as pages use it: rows read, joined and compiled once; knows nothing of where rows are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from adlayout.decision.reasons import FlightReason
+from adlayout.decision.schema import PRIORITIES, CampaignRow, CreativeRow, FieldsRow, FlightRow, ImageRow, Row
+from adlayout.decision.targeting import Targeting, compile_targeting
+from adlayout.model import Creative, Html, Image, Native
+from adlayout.rows import Rows
+
+_R = TypeVar("_R", CampaignRow, FlightRow, CreativeRow)
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that is left out, and why; `kind` is `campaign`, `flight` or `creative`."""
+
+    kind: str
+    id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidacy:
+    """A creative as a flight runs it; `barred` says why it may not run, and is None where it may."""
+
+    creative: Creative
+    weight: float
+    barred: FlightReason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A flight joined with its campaign: the narrower of both windows, active only if both are.
+
+    `row` and `campaign` hold all that was written.
+    """
+
+    id: str
+    campaign: CampaignRow
+    row: FlightRow
+    active: bool
+    start: datetime | None
+    end: datetime | None
+    priority: int
+    house: bool
+    targeting: Targeting
+    candidacies: tuple[Candidacy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All that may run: creatives by id, flights by tier and id, house creatives that need no flight."""
+
+    creatives: Mapping[str, Creative]
+    flights: tuple[Flight, ...]
+    house: tuple[Candidacy, ...]
+
+
+EMPTY = Inventory({}, (), ())
+
+
+def read_inventory(rows: Rows) -> tuple[Inventory, tuple[BadRow, ...]]:
+    """Reads every row; one that does not hold is named and left out, and takes no other with it.
+
+    A flight that names an unknown creative runs with its others; without its campaign it does not run.
+    """
+    bad: list[BadRow] = []
+    campaigns = _read("campaign", rows.campaigns, CampaignRow, bad)
+    creatives = _read("creative", rows.creatives, CreativeRow, bad)
+    flights = _read("flight", rows.flights, FlightRow, bad)
+    run = {id: _candidacy(row) for id, row in creatives.items()}
+    joined = [flight for row in flights.values() if (flight := _join(row, campaigns, run, bad))]
+    inventory = Inventory(
+        creatives={id: candidacy.creative for id, candidacy in run.items()},
+        flights=tuple(sorted(joined, key=lambda flight: (flight.priority, flight.id))),
+        house=tuple(run[id] for id in sorted(run) if run[id].creative.house),
+    )
+    return inventory, tuple(bad)
+
+
+def without(inventory: Inventory, creatives: Collection[str]) -> Inventory:
+    """The inventory in which these creatives do not run because of their markup."""
+
+    def bar(candidacies: tuple[Candidacy, ...]) -> tuple[Candidacy, ...]:
+        return tuple(
+            replace(candidacy, barred=FlightReason.BAD_MARKUP) if candidacy.creative.id in creatives else candidacy
+            for candidacy in candidacies
+        )
+
+    if not creatives:
+        return inventory
+    flights = tuple(replace(flight, candidacies=bar(flight.candidacies)) for flight in inventory.flights)
+    return replace(inventory, flights=flights, house=bar(inventory.house))
+
+
+def _read(kind: str, texts: Mapping[str, str], model: type[_R], bad: list[BadRow]) -> dict[str, _R]:
+    read: dict[str, _R] = {}
+    for id, text in texts.items():
+        try:
+            row = model.model_validate_json(text.encode())
+        except UnicodeEncodeError:
+            bad.append(BadRow(kind, _readable(id), "is not UTF-8"))
+        except ValidationError as exc:
+            bad.append(BadRow(kind, _readable(id), "; ".join(_told(exc))))
+        else:
+            if row.id == id:
+                read[id] = row
+            else:
+                bad.append(BadRow(kind, _readable(id), f'stands under this key and says its id is "{row.id}"'))
+    return read
+
+
+def _readable(id: str) -> str:
+    """The id as it can be logged, whatever bytes it was made of."""
+    return id.encode("utf-8", "backslashreplace").decode()
+
+
+def _told(exc: ValidationError) -> Iterator[str]:
+    for error in exc.errors(include_url=False, include_context=False, include_input=False):
+        at = ".".join(str(step) for step in error["loc"])
+        yield f"{at}: {error['msg']}" if at else error["msg"]
+
+
+def _join(
+    row: FlightRow, campaigns: Mapping[str, CampaignRow], run: Mapping[str, Candidacy], bad: list[BadRow]
+) -> Flight | None:
+    unknown = [share.id for share in row.creatives if share.id not in run]
+    bad.extend(BadRow("flight", row.id, f'creatives: no creative "{id}" that holds; left out') for id in unknown)
+    campaign = campaigns.get(row.campaign)
+    if campaign is None:
+        bad.append(BadRow("flight", row.id, f'campaign: no campaign "{row.campaign}" that holds'))
+        return None
+    if len(unknown) == len(row.creatives):
+        return None
+    starts = [time for time in (row.start_time, campaign.start_time) if time]
+    ends = [time for time in (row.end_time, campaign.end_time) if time]
+    return Flight(
+        id=row.id,
+        campaign=campaign,
+        row=row,
+        active=row.active and campaign.active,
+        start=max(starts, default=None),
+        end=min(ends, default=None),
+        priority=PRIORITIES[row.line_item_type] if row.priority is None else row.priority,
+        house=row.line_item_type == "house",
+        targeting=compile_targeting(row.targeting),
+        candidacies=tuple(
+            replace(run[share.id], weight=1.0 if row.creative_rotation == "even" else share.weight)
+            for share in row.creatives
+            if share.id in run
+        ),
+    )
+
+
+def _candidacy(row: CreativeRow) -> Candidacy:
+    creative = Creative(
+        id=row.id,
+        content=_content(row),
+        link=row.link,
+        slot_types=row.slot_types,
+        formats=row.formats or (_own_format(row.image),),
+        lang=row.lang,
+        house=row.house,
+    )
+    return Candidacy(creative, 1.0, None if row.active else FlightReason.INACTIVE)
+
+
+def _content(row: CreativeRow) -> Image | Native | Html:
+    if row.image:
+        return _image(row.image)
+    if row.fields:
+        return _native(row.fields, row.template or "card")
+    return Html(row.markup or "", row.sandbox or "strict")
+
+
+def _image(row: ImageRow) -> Image:
+    return Image(row.src, row.alt, row.w, row.h)
+
+
+def _native(row: FieldsRow, template: str) -> Native:
+    image = _image(row.image) if isinstance(row.image, ImageRow) else Image(row.image) if row.image else None
+    return Native(row.title, row.body, row.cta, row.sponsor, image, template)
+
+
+def _own_format(image: ImageRow | None) -> str:
+    """The format of a creative that names none: an image has its own size, everything else takes the width it gets."""
+    return f"{image.w}x{image.h}" if image and image.w and image.h else "fluid"
+
+
+def row_text(row: Row) -> str:
+    """A row as it stands in the store: what was written, without the defaults."""
+    return row.model_dump_json(exclude_unset=True)

@@ -1,0 +1,186 @@
+"""What a flight wants of a page and a slot, compiled once into sets; pure, no clock of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Final
+from urllib.parse import urlsplit
+
+from adlayout.decision.reasons import FlightReason
+from adlayout.decision.schema import DAYS, TargetingRow, Terms, zone
+from adlayout.model import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What targeting may know of a page and its reader; None and empty where nobody said."""
+
+    site: str | None = None
+    section: str | None = None
+    tags: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    country: str | None = None
+    device: str | None = None
+    url: str | None = None
+    language: str | None = None
+    kv: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a flight may not run, with what it asked for and what it found."""
+
+    reason: FlightReason
+    needed: str
+    actual: str
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One key of include or exclude; `wanted` is case-folded, and `prefix` says that a value need only start so."""
+
+    key: str
+    wanted: frozenset[str]
+    include: bool
+    prefix: bool = False
+
+    def refuse(self, found: Collection[str]) -> Objection | None:
+        """Judges the values that the page or the slot has for this key, case-folded."""
+        if self._fits(found) is self.include:
+            return None
+        verb = "" if self.include else "not "
+        return Objection(
+            FlightReason.TARGETING,
+            f"{self.key} {verb}{' or '.join(sorted(self.wanted))}",
+            f"{self.key} {', '.join(sorted(found)) or 'unknown'}",
+        )
+
+    def _fits(self, found: Collection[str]) -> bool:
+        if self.prefix:
+            return any(value.startswith(tuple(self.wanted)) for value in found)
+        return not self.wanted.isdisjoint(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The hours of the week (0 is Monday's first) in which a flight runs, in its own time zone."""
+
+    open: frozenset[int]
+    zone: tzinfo
+    said: str
+
+    def refuse(self, now: datetime) -> Objection | None:
+        """Judges a moment."""
+        local = now.astimezone(self.zone)
+        if local.weekday() * 24 + local.hour in self.open:
+            return None
+        return Objection(FlightReason.TARGETING, self.said, f"{DAYS[local.weekday()]} {local:%H:%M}")
+
+
+@dataclass(frozen=True, slots=True)
+class Targeting:
+    """A flight's wishes: those that a page answers, those that a slot answers, and its hours."""
+
+    page: tuple[Term, ...] = ()
+    slot: tuple[Term, ...] = ()
+    hours: Hours | None = None
+
+    def refuse_page(self, values: PageValues, now: datetime) -> Objection | None:
+        """The first wish that the page or the moment does not meet."""
+        if self.hours and (objection := self.hours.refuse(now)):
+            return objection
+        return _first(self.page, values.of)
+
+    def refuse_slot(self, slot: Slot) -> Objection | None:
+        """The first wish that the slot does not meet."""
+        if not self.slot:
+            return None
+        found = _folded((slot.id, slot.style.type))
+        return _first(self.slot, lambda _: found)
+
+
+class PageValues:
+    """A page's facts, case-folded, each worked out when the first flight asks."""
+
+    __slots__ = ("_facts", "_known")
+
+    def __init__(self, facts: PageFacts) -> None:
+        self._facts = facts
+        self._known: dict[str, frozenset[str]] = {}
+
+    def of(self, key: str) -> frozenset[str]:
+        """The values the page has for a targeting key; `kv.NAME` for those of the caller's own keys."""
+        if key not in self._known:
+            self._known[key] = _folded(_page_values(self._facts, key))
+        return self._known[key]
+
+
+def compile_targeting(row: TargetingRow) -> Targeting:
+    """Turns what ops wrote into sets."""
+    terms = [*_terms(row.include, include=True), *_terms(row.exclude, include=False)]
+    return Targeting(
+        page=tuple(term for term in terms if term.key != "slot"),
+        slot=tuple(term for term in terms if term.key == "slot"),
+        hours=_hours(row),
+    )
+
+
+def _terms(terms: Terms, *, include: bool) -> Iterable[Term]:
+    for key in Terms.model_fields:
+        if key != "kv" and (wanted := getattr(terms, key)):
+            yield Term(key, _folded(wanted), include, prefix=key == "url")
+    for name, wanted in terms.kv.items():
+        yield Term(f"kv.{name}", _folded(wanted), include)
+
+
+def _hours(row: TargetingRow) -> Hours | None:
+    if not row.days and not row.hours:
+        return None
+    days = [DAYS.index(day) for day in row.days] or range(7)
+    hours = row.hours or range(24)
+    said = " ".join((*row.days, *(f"{hour}:00" for hour in row.hours), row.timezone))
+    return Hours(frozenset(day * 24 + hour for day in days for hour in hours), zone(row.timezone), said)
+
+
+def _first(terms: Iterable[Term], values: Callable[[str], Collection[str]]) -> Objection | None:
+    for term in terms:
+        if objection := term.refuse(values(term.key)):
+            return objection
+    return None
+
+
+def _folded(values: Iterable[str]) -> frozenset[str]:
+    return frozenset(value.casefold() for value in values)
+
+
+def _some(value: str | None) -> tuple[str, ...]:
+    return (value,) if value else ()
+
+
+def _addresses(facts: PageFacts) -> tuple[str, ...]:
+    """The whole address and its path."""
+    try:
+        return (facts.url, urlsplit(facts.url).path or "/") if facts.url else ()
+    except ValueError:  # the CMS may send anything
+        return _some(facts.url)
+
+
+# How a page answers each key of `Terms` but `slot` and `kv`.
+_PAGE: Final[Mapping[str, Callable[[PageFacts], tuple[str, ...]]]] = {
+    "site": lambda facts: _some(facts.site),
+    "section": lambda facts: _some(facts.section),
+    "category": lambda facts: (*_some(facts.section), *facts.tags),
+    "tag": lambda facts: facts.tags,
+    "keyword": lambda facts: (*facts.keywords, *facts.tags),
+    "country": lambda facts: _some(facts.country),
+    "device": lambda facts: _some(facts.device),
+    "url": _addresses,
+}
+
+
+def _page_values(facts: PageFacts, key: str) -> tuple[str, ...]:
+    if key.startswith("kv."):
+        return tuple(value for name, value in facts.kv if name == key.removeprefix("kv."))
+    return _PAGE[key](facts)
