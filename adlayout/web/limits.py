@@ -74,7 +74,7 @@ def _too_large(limit: int) -> TooLarge:
 def admit(scope: Scope, headers: Mapping[bytes, bytes], token: str | None) -> None:
     """Lets a caller with the token in, or, where none is configured, one on this machine; refuses everyone else."""
     if token is None:
-        if not _is_local(scope):
+        if not is_local(scope):
             raise NotAllowed("without ADLAYOUT_CMS_TOKEN this route answers callers on the same machine only")
     elif not hmac.compare_digest(_bearer(headers), token.encode()):
         raise NotAllowed("send the header Authorization: Bearer with the token of this service")
@@ -85,8 +85,8 @@ def _bearer(headers: Mapping[bytes, bytes]) -> bytes:
     return given.strip() if scheme.lower() == b"bearer" else b""
 
 
-def _is_local(scope: Scope) -> bool:
-    """A peer on a unix socket has no address and is on this machine."""
+def is_local(scope: Scope) -> bool:
+    """Whether the caller is on this machine: a peer on a unix socket has no address and is."""
     client = scope.get("client")
     return client is None or _is_loopback(client[0])
 

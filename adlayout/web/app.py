@@ -1,0 +1,73 @@
+"""Puts the app together: routes, problems, and the background work that lives as long as it. The only factory."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from adlayout.assemble import Edition, assemble
+from adlayout.compose import Composer
+from adlayout.errors import InputError
+from adlayout.store.client import Store
+from adlayout.upkeep import Shelf, keep_stock
+from adlayout.web.problems import http_problem, input_problem, unexpected
+from adlayout.web.routes import Doors, Life
+from adlayout.web.server import end_with_parent
+
+# How `serve` tells its workers what to serve: they are started afresh and inherit nothing but the environment.
+CONFIG_DIR = "ADLAYOUT_WORKER_CONFIG"
+STORE_URL = "ADLAYOUT_WORKER_STORE"
+_FIRST_STOCK_S = 3.0
+
+
+def create_app(edition: Edition, shelf: Shelf, store: Store | None) -> Starlette:
+    """The service over one edition of the config, one shelf of ads, and the store that fills it."""
+    doors = Doors(edition, Composer(edition, shelf), shelf, store is not None)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        end_with_parent()
+        stocking = asyncio.create_task(keep_stock(shelf, store, edition.prepare)) if store else None
+        if stocking is not None:
+            await _first_stock(shelf)
+        doors.life = Life.READY
+        try:
+            yield
+        finally:
+            doors.life = Life.DRAINING
+            await _stop(stocking, store)
+
+    return Starlette(
+        routes=doors.routes(),
+        lifespan=lifespan,
+        exception_handlers={InputError: input_problem, HTTPException: http_problem, Exception: unexpected},
+    )
+
+
+def worker_app(env: Mapping[str, str] = os.environ) -> Starlette:
+    """The app of one worker, as `serve` described it in the environment."""
+    edition = assemble(Path(env[CONFIG_DIR]), env)
+    return create_app(edition, Shelf(), Store(env[STORE_URL]))
+
+
+async def _first_stock(shelf: Shelf) -> None:
+    """Returns when the store was asked once, so that the first page has ads; a store that hangs is not waited for."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_FIRST_STOCK_S):
+            while shelf.last_ok is None and shelf.failure is None:  # noqa: ASYNC110 - the shelf is a plain value
+                await asyncio.sleep(0.01)
+
+
+async def _stop(stocking: asyncio.Task[None] | None, store: Store | None) -> None:
+    if stocking is not None:
+        stocking.cancel()
+        with suppress(asyncio.CancelledError):
+            await stocking
+    if store is not None:
+        await store.close()

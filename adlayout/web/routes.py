@@ -1,0 +1,175 @@
+"""What each route does: who may ask, the request in, the story told by others, the answer out."""
+
+from __future__ import annotations
+
+import html
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from adlayout import __version__
+from adlayout.answers import plan_json
+from adlayout.assemble import Edition
+from adlayout.compose import Composer
+from adlayout.errors import BadPlan
+from adlayout.model import Degraded, Output, Page, Piece
+from adlayout.upkeep import Shelf
+from adlayout.web.charsets import without_surrogates
+from adlayout.web.limits import admit, deadline, is_local, read_body
+from adlayout.web.requests import Headers, Received, read_request
+from adlayout.web.responses import json_answer, page_answer, wants_json
+
+log = logging.getLogger("adlayout.web")
+
+
+class Life(StrEnum):
+    """Where the process is in its life; only a `ready` one wants requests."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+
+
+@dataclass(slots=True)
+class Doors:
+    """Every route's handler, over what they share; `stored` says that a store fills the shelf."""
+
+    edition: Edition
+    composer: Composer
+    shelf: Shelf
+    stored: bool
+    life: Life = Life.STARTING
+
+    def routes(self) -> list[Route]:
+        """The literal table of routes."""
+        return [
+            Route("/v1/compose", self.compose, methods=["POST"]),
+            Route("/v1/plan", self.plan, methods=["POST"]),
+            Route("/healthz", self.healthz),
+            Route("/readyz", self.readyz),
+            Route("/preview", self.preview),
+            Route("/", self.index),
+        ]
+
+    async def compose(self, request: Request) -> Response:
+        """The composed page. Whatever fails once there is an article, the article goes out."""
+        headers = dict(request.scope["headers"])
+        received = await self._received(request, headers)
+        as_json = wants_json(headers.get(b"accept", b"").decode("latin-1"))
+        return self._composed(received, as_json=as_json)
+
+    async def plan(self, request: Request) -> Response:
+        """Where the ads would stand and why, or everything that is wrong with the question."""
+        received = await self._received(request, dict(request.scope["headers"]))
+        try:
+            answer = plan_json(self.composer.plan(received.request, layout=received.layout))
+        except BadPlan as bad:
+            raise BadPlan(bad.detail, (*received.faults, *bad.faults), status=bad.status) from bad
+        if received.faults:
+            raise BadPlan("the request has fields that do not hold", received.faults)
+        if received.charset.raw:
+            answer["html"] = without_surrogates(str(answer["html"]))
+        return json_answer(answer)
+
+    async def healthz(self, request: Request) -> Response:
+        """Whether the process lives."""
+        return json_answer({"status": "ok", "version": __version__})
+
+    async def readyz(self, request: Request) -> Response:
+        """Whether requests should be sent here; a store that is away costs ads, not readiness."""
+        answer = {
+            "status": self.life,
+            "version": __version__,
+            "store": self._store_state(),
+            "revision": self.shelf.stock.revision,
+            "bad_rows": len(self.shelf.bad_rows) + len(self.shelf.unprepared),
+        }
+        return json_answer(answer, 200 if self.life is Life.READY else 503)
+
+    async def preview(self, request: Request) -> Response:
+        """A sample article, composed, to look at in a browser."""
+        admit(request.scope, {}, None)
+        samples = self._samples()
+        name = request.query_params.get("sample") or next(iter(samples), "")
+        if name not in samples:
+            raise HTTPException(404, f"there is no sample {name!r}; there are: {', '.join(samples) or 'none'}")
+        fields = [(field, value) for field, value in request.query_params.multi_items() if field != "sample"]
+        received = read_request(samples[name].read_bytes(), {}, urlencode(fields).encode())
+        return self._composed(received, as_json=False)
+
+    async def index(self, request: Request) -> Response:
+        """What this is, for a person who opens the address in a browser."""
+        links = [
+            f'<li><a href="/preview?sample={quote(sample)}&amp;layout={quote(layout)}">'
+            f"{html.escape(sample)}, layout {html.escape(layout)}</a>"
+            for sample in (self._samples() if is_local(request.scope) else ())
+            for layout in self.edition.layouts
+        ]
+        routes = [f"<li><code>{route.path}</code>" for route in self.routes()]
+        return HTMLResponse(_INDEX.format(version=__version__, links="\n".join(links), routes="\n".join(routes)))
+
+    async def _received(self, request: Request, headers: Headers) -> Received:
+        server = self.edition.settings.server
+        admit(request.scope, headers, self.edition.settings.cms_token)
+        body = await read_body(headers, request.receive, limit=server.max_body_bytes)
+        return read_request(body, headers, request.scope["query_string"])
+
+    def _composed(self, received: Received, *, as_json: bool) -> Response:
+        request = received.request
+        expired = deadline(request.timeout_ms, self.edition.settings.server.timeout_ms)
+        try:
+            page = self.composer.compose(request, now=datetime.now(UTC), expired=expired)
+            return page_answer(page, received, as_json=as_json)
+        except Exception:
+            log.exception("compose failed, the article goes out untouched: request_id=%s", request.request_id)
+            return page_answer(_untouched(received), received, as_json=as_json)
+
+    def _store_state(self) -> str:
+        if not self.stored:
+            return "none"
+        return "degraded" if self.shelf.failure or self.shelf.last_ok is None else "ok"
+
+    def _samples(self) -> dict[str, Path]:
+        return {path.stem: path for path in sorted((self.edition.directory / "samples").glob("*.html"))}
+
+
+def _untouched(received: Received) -> Page:
+    """The last resort: the article as it came."""
+    request = received.request
+    return Page(
+        pieces=(Piece(request.html, sacred=True),),
+        article_from=0,
+        article_to=1,
+        decisions=(),
+        output=Output.FRAGMENT,
+        site=request.site or "",
+        layout=request.layout or "",
+        device=request.device,
+        degraded=(Degraded.VERIFY,),
+        warnings=request.warnings,
+    )
+
+
+_INDEX = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>adlayout</title>
+<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}}</style>
+<h1>adlayout {version}</h1>
+<p>An article in, the composed page out: never altered, every decision explained.</p>
+<h2>Look at a page</h2>
+<ul>
+{links}
+</ul>
+<h2>Routes</h2>
+<ul>
+{routes}
+</ul>
+"""

@@ -1,0 +1,200 @@
+"""`adlayout serve` as it is run: processes that start together, serve pages with ads, and leave nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PROGRAM = (sys.executable, "-c", "import sys; from adlayout.cli.main import main; sys.exit(main())")
+ARTICLE = "<h1>On the hill</h1>\n" + "".join(
+    f"<p>Paragraph {n} says a little more than it must.</p>\n" for n in range(12)
+)
+
+
+def wait_until(holds: Callable[[], bool], *, within_s: float = 20) -> None:
+    """Returns when it holds, and fails when it does not in time."""
+    ends = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < ends, "did not happen in time"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+@dataclass
+class Served:
+    """A running `adlayout serve` and what it was told."""
+
+    process: subprocess.Popen[str]
+    port: int
+    home: Path
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def answers(self) -> bool:
+        assert self.process.poll() is None, f"ended: {self.process.communicate()}"
+        with contextlib.suppress(httpx2.TransportError):
+            return httpx2.get(f"{self.base}/readyz").status_code == 200
+        return False
+
+    def members(self) -> set[int]:
+        """Every process that runs with this server's own runtime directory in its environment."""
+        mark = f"XDG_RUNTIME_DIR={self.home}".encode()
+        found = set()
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if mark in path.read_bytes().split(b"\0"):
+                    found.add(int(path.parent.name))
+        return found
+
+
+@pytest.fixture
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
+    started: list[Served] = []
+
+    def start(*options: str, **env: str) -> Served:
+        home = tmp_path_factory.mktemp("run")
+        home.chmod(0o700)
+        port = free_port()
+        command = [*PROGRAM, "serve", "--config", str(ROOT / "config"), "--port", str(port), *options]
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | {"XDG_RUNTIME_DIR": str(home)} | env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(Served(process, port, home))
+        return started[-1]
+
+    yield start
+    for served in started:
+        served.process.kill()
+        served.process.communicate()
+        wait_until(lambda served=served: not served.members())  # type: ignore[misc] # a default binds the loop variable
+
+
+def compose(served: Served) -> dict[str, object]:
+    headers = {"content-type": "text/html", "accept": "application/json"}
+    answer = httpx2.post(f"{served.base}/v1/compose", content=ARTICLE, headers=headers)
+    assert answer.status_code == 200
+    value: dict[str, object] = answer.json()
+    return value
+
+
+def filled(served: Served) -> list[str]:
+    slots = compose(served)["slots"]
+    assert isinstance(slots, list)
+    return [slot["creative"] for slot in slots if slot["filled"]]
+
+
+def test_one_command_serves_pages_with_ads(serve: Callable[..., Served]) -> None:
+    served = serve("--workers", "2")
+    wait_until(served.answers)
+    assert filled(served)
+    assert httpx2.get(f"{served.base}/readyz").json()["store"] == "ok"
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sigterm_ends_every_process_and_leaves_no_file(serve: Callable[..., Served], workers: str) -> None:
+    served = serve("--workers", workers)
+    wait_until(served.answers)
+    served.process.send_signal(signal.SIGTERM)
+    assert served.process.wait(20) == 0
+    wait_until(lambda: not served.members(), within_s=5)
+    assert [path for path in served.home.rglob("*") if not path.is_dir()] == []
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_when_the_parent_is_killed_nothing_is_left_running(serve: Callable[..., Served], workers: str) -> None:
+    served = serve("--workers", workers)
+    wait_until(served.answers)
+    assert len(served.members()) >= int(workers) + 1
+    served.process.kill()
+    wait_until(lambda: not served.members())
+
+
+def test_a_killed_worker_is_replaced(serve: Callable[..., Served]) -> None:
+    served = serve("--workers", "2")
+    wait_until(served.answers)
+    before = served.members()
+    worker = max(_workers(served))
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: bool(served.members() - before))
+    wait_until(served.answers)
+    assert filled(served)
+
+
+def _workers(served: Served) -> list[int]:
+    """The spawned workers, by their command line."""
+    commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in served.members()}
+    return [pid for pid, command in commands.items() if b"spawn_main" in command]
+
+
+def test_it_says_what_to_try_next(serve: Callable[..., Served]) -> None:
+    served = serve()
+    wait_until(served.answers)
+    served.process.terminate()
+    said = served.process.communicate(timeout=20)[0]
+    assert f"{served.base}/preview?sample=" in said
+    assert f"{served.base}/v1/compose" in said
+
+
+def test_a_redis_that_is_away_costs_the_ads_and_not_the_page(serve: Callable[..., Served]) -> None:
+    served = serve(ADLAYOUT_REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    wait_until(served.answers)
+    assert httpx2.get(f"{served.base}/readyz").json()["store"] == "degraded"
+    assert ARTICLE.split("\n")[0] in str(compose(served)["html"])
+
+
+def test_a_port_that_is_taken_is_said_at_once(serve: Callable[..., Served]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        served = serve("--port", port)
+        said = served.process.communicate(timeout=20)[1]
+    assert served.process.returncode == 1
+    assert f"port {port}" in said
+
+
+def test_a_config_with_faults_does_not_serve(serve: Callable[..., Served], tmp_path: Path) -> None:
+    (tmp_path / "adlayout.yaml").write_text("servr: {}\n")
+    served = serve("--config", str(tmp_path))
+    said = served.process.communicate(timeout=20)[1]
+    assert served.process.returncode == 1
+    assert "adlayout.yaml:1:1" in said
+
+
+def test_what_is_kept_in_a_data_directory_is_there_after_a_restart(
+    serve: Callable[..., Served], tmp_path: Path
+) -> None:
+    revisions = []
+    for _ in range(2):
+        served = serve("--data-dir", str(tmp_path / "data"))
+        wait_until(served.answers)
+        revisions.append(json.loads(httpx2.get(f"{served.base}/readyz").content)["revision"])
+        served.process.terminate()
+        served.process.wait(20)
+    assert revisions == [1, 1]
