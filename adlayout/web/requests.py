@@ -142,7 +142,7 @@ def _query(query: bytes) -> list[tuple[str, object]]:
     pairs: dict[str, object] = {}
     lists: dict[str, list[object]] = {}
     attributes: dict[str, object] = {}
-    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+    for name, value in parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True):
         path = f"article.{name}" if f"article.{name}" in FIELDS else name
         given = _number(value) if path in NUMBERS else value
         if path.startswith(f"{_ATTRIBUTES}."):

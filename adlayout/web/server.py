@@ -13,6 +13,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from adlayout.errors import ConfigError, Fault
+from adlayout.web.protocol import GuardedProtocol
 
 _APP = "adlayout.web.app:worker_app"
 # A CMS pools its connections; closing them sooner than it does only costs it a reconnect.
@@ -50,7 +51,7 @@ def serve_until_stopped(listener: Listener, *, workers: int) -> bool:
         _APP,
         factory=True,
         workers=workers,
-        http="httptools",
+        http=GuardedProtocol,
         loop="auto",
         lifespan="on",
         ws="none",
