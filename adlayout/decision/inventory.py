@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from adlayout.decision.reasons import FlightReason
-from adlayout.decision.schema import PRIORITIES, CampaignRow, CreativeRow, FieldsRow, FlightRow, ImageRow, Row
+from adlayout.decision.schema import PRIORITIES, CampaignRow, CreativeRow, FieldsRow, FlightRow, ImageRow, faults_of
 from adlayout.decision.targeting import Targeting, compile_targeting
 from adlayout.model import Creative, Html, Image, Native
 from adlayout.rows import Rows
@@ -109,7 +109,7 @@ def _read(kind: str, texts: Mapping[str, str], model: type[_R], bad: list[BadRow
         except UnicodeEncodeError:
             bad.append(BadRow(kind, _readable(id), "is not UTF-8"))
         except ValidationError as exc:
-            bad.append(BadRow(kind, _readable(id), "; ".join(_told(exc))))
+            bad.append(BadRow(kind, _readable(id), "; ".join(map(str, faults_of(exc)))))
         else:
             if row.id == id:
                 read[id] = row
@@ -121,12 +121,6 @@ def _read(kind: str, texts: Mapping[str, str], model: type[_R], bad: list[BadRow
 def _readable(id: str) -> str:
     """The id as it can be logged, whatever bytes it was made of."""
     return id.encode("utf-8", "backslashreplace").decode()
-
-
-def _told(exc: ValidationError) -> Iterator[str]:
-    for error in exc.errors(include_url=False, include_context=False, include_input=False):
-        at = ".".join(str(step) for step in error["loc"])
-        yield f"{at}: {error['msg']}" if at else error["msg"]
 
 
 def _join(
@@ -186,15 +180,10 @@ def _image(row: ImageRow) -> Image:
 
 
 def _native(row: FieldsRow, template: str) -> Native:
-    image = _image(row.image) if isinstance(row.image, ImageRow) else Image(row.image) if row.image else None
+    image = _image(row.image) if row.image else None
     return Native(row.title, row.body, row.cta, row.sponsor, image, template)
 
 
 def _own_format(image: ImageRow | None) -> str:
     """The format of a creative that names none: an image has its own size, everything else takes the width it gets."""
     return f"{image.w}x{image.h}" if image and image.w and image.h else "fluid"
-
-
-def row_text(row: Row) -> str:
-    """A row as it stands in the store: what was written, without the defaults."""
-    return row.model_dump_json(exclude_unset=True)

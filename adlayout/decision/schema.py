@@ -11,7 +11,18 @@ from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from adlayout.errors import Fault
 
 PRIORITIES: Final = {"sponsorship": 4, "standard": 8, "network": 12, "bulk": 12, "price_priority": 12, "house": 16}
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -60,6 +71,10 @@ def _source(value: str) -> str:
     if value.startswith("data:image/") or (value.startswith("/") and not value.startswith("//")):
         return value
     return _link(value)
+
+
+def _bare_source(value: object) -> object:
+    return {"src": value} if isinstance(value, str) else value
 
 
 def _hours(value: object) -> object:
@@ -217,7 +232,7 @@ class FieldsRow(Row):
     body: str = ""
     cta: str = ""
     sponsor: str = ""
-    image: ImageRow | Source | None = None
+    image: Annotated[ImageRow, BeforeValidator(_bare_source)] | None = None  # or its address alone
 
 
 class Trackers(Row):
@@ -266,3 +281,11 @@ class InventoryFile(Row):
     campaigns: tuple[CampaignRow, ...] = ()
     flights: tuple[FlightRow, ...] = ()
     creatives: tuple[CreativeRow, ...] = ()
+
+
+def faults_of(exc: ValidationError) -> tuple[Fault, ...]:
+    """What pydantic found, each at a dotted path such as `flights.0.start_time`."""
+    return tuple(
+        Fault(".".join(str(step) for step in error["loc"]), error["msg"].removeprefix("Value error, "))
+        for error in exc.errors(include_url=False, include_context=False, include_input=False)
+    )

@@ -1,0 +1,76 @@
+"""Inventory as ops write it in files: checked as a whole, then turned into rows; opens no file itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from pydantic import ValidationError
+
+from adlayout.decision.schema import CampaignRow, CreativeRow, FlightRow, InventoryFile, faults_of
+from adlayout.errors import ConfigError, Fault
+from adlayout.rows import Rows
+
+
+def parse_inventory(data: object, known: Rows | None = None) -> Rows:
+    """The rows of one file's contents `{campaigns: […], flights: […], creatives: […]}`.
+
+    `known` are the rows that its flights may name besides its own. Raises `ConfigError` with every fault, each at a
+    dotted path such as `flights.0.start_time`.
+    """
+    try:
+        file = InventoryFile.model_validate(data)
+    except ValidationError as exc:
+        raise ConfigError(faults_of(exc)) from exc
+    rows = to_rows([file])
+    if faults := (*repeated([file])[0], *dangling(file, merged(known or Rows(), rows))):
+        raise ConfigError(faults)
+    return rows
+
+
+def to_rows(files: Iterable[InventoryFile]) -> Rows:
+    """The rows of checked files, as they stand in the store: what was written, without the defaults."""
+    rows = Rows({}, {}, {})
+    for file in files:
+        rows = merged(rows, Rows(_texts(file.campaigns), _texts(file.flights), _texts(file.creatives)))
+    return rows
+
+
+def merged(below: Rows, above: Rows) -> Rows:
+    """Both; where both have an id, the row of `above`."""
+    return Rows(
+        {**below.campaigns, **above.campaigns},
+        {**below.flights, **above.flights},
+        {**below.creatives, **above.creatives},
+    )
+
+
+def repeated(files: Iterable[InventoryFile]) -> tuple[tuple[Fault, ...], ...]:
+    """Per file a fault for each id that it, or a file before it, has said already."""
+    seen: set[tuple[str, str]] = set()
+    return tuple(tuple(_repeated(file, seen)) for file in files)
+
+
+def _repeated(file: InventoryFile, seen: set[tuple[str, str]]) -> Iterator[Fault]:
+    for kind in ("campaigns", "flights", "creatives"):
+        for at, row in enumerate(getattr(file, kind)):
+            if (kind, row.id) in seen:
+                yield Fault(f"{kind}.{at}.id", f'"{row.id}" was there before')
+            seen.add((kind, row.id))
+
+
+def dangling(file: InventoryFile, rows: Rows) -> tuple[Fault, ...]:
+    """A fault for each campaign or creative that a flight of the file names and `rows` do not have."""
+    return tuple(_dangling(file, rows))
+
+
+def _dangling(file: InventoryFile, rows: Rows) -> Iterator[Fault]:
+    for at, flight in enumerate(file.flights):
+        if flight.campaign not in rows.campaigns:
+            yield Fault(f"flights.{at}.campaign", f'no campaign "{flight.campaign}"')
+        for nth, share in enumerate(flight.creatives):
+            if share.id not in rows.creatives:
+                yield Fault(f"flights.{at}.creatives.{nth}.id", f'no creative "{share.id}"')
+
+
+def _texts(rows: Iterable[CampaignRow | FlightRow | CreativeRow]) -> Mapping[str, str]:
+    return {row.id: row.model_dump_json(exclude_unset=True) for row in rows}
