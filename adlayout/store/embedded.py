@@ -43,10 +43,13 @@ class Embedded:
         """False once the server has ended, by itself or by `stop`."""
         return self._process.poll() is None
 
-    def stop(self) -> None:
-        """Ends the server (what it keeps on disk is written first) and removes its socket; twice does no harm."""
-        _end(self._watcher)
-        _end(self._process)
+    def stop(self, within_s: float = _STOP_S) -> None:
+        """Ends the server (what it keeps on disk is written first) and removes its socket; twice does no harm.
+
+        A server that has not ended `within_s` is killed.
+        """
+        _end(self._watcher, within_s)
+        _end(self._process, within_s)
         shutil.rmtree(self._home, ignore_errors=True)
         if self._lock is not None:
             os.close(self._lock)
@@ -181,13 +184,13 @@ def _log_tail(home: Path) -> str:
     return "\n".join(f"  {line}" for line in lines[-_LOG_TAIL_LINES:]) or "  (nothing)"
 
 
-def _end(process: subprocess.Popen[bytes] | None) -> None:
+def _end(process: subprocess.Popen[bytes] | None, within_s: float) -> None:
     """Ends a process: asked first, then killed (a stopped process hears nothing else)."""
     if process is None:
         return
     process.terminate()
     try:
-        process.wait(_STOP_S)
+        process.wait(within_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -1,0 +1,153 @@
+"""The embedded store: it starts, says why when it cannot, and never outlives the process that started it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import redis
+
+from adlayout.errors import StoreError
+from adlayout.store import embedded
+from adlayout.store.deathwatch import watch
+
+
+def wait_until(holds: Callable[[], bool], within_s: float = 5.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.005)
+
+
+def runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return not Path(f"/proc/{pid}/stat").exists() or Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+
+
+def parent(code: str) -> subprocess.Popen[str]:
+    """A process of its own that prints the pid of the store it started, and waits."""
+    start = "import sys, time\nfrom pathlib import Path\nfrom adlayout.store import embedded\n"
+    script = start + textwrap.dedent(code) + "\nprint(server.pid, flush=True)\ntime.sleep(60)"
+    root = Path(embedded.__file__).parents[2]
+    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=root)
+
+
+def pid_of(process: subprocess.Popen[str]) -> int:
+    assert process.stdout
+    return int(process.stdout.readline())
+
+
+def test_it_answers_on_a_unix_socket_and_never_evicts() -> None:
+    with embedded.start() as server, redis.Redis.from_url(server.url) as client:
+        settings = client.config_get("port", "maxmemory-policy", "unixsocketperm")
+        assert settings == {"port": "0", "maxmemory-policy": "noeviction", "unixsocketperm": "700"}
+
+
+def test_stopping_ends_it_and_leaves_nothing_behind() -> None:
+    server = embedded.start()
+    server.stop()
+    server.stop()
+    assert not runs(server.pid)
+    assert not server.running
+    assert not Path(server.url.removeprefix("unix://")).parent.exists()
+
+
+def test_a_hung_server_is_stopped_too() -> None:
+    server = embedded.start()
+    os.kill(server.pid, signal.SIGSTOP)
+    server.stop(within_s=0.05)
+    assert not runs(server.pid)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("server = embedded.start()", id="started by the main thread"),
+        pytest.param(
+            """
+            from concurrent.futures import ThreadPoolExecutor
+            server = ThreadPoolExecutor(1).submit(embedded.start).result()
+            """,
+            id="started by another thread",
+        ),
+    ],
+)
+def test_it_dies_with_a_parent_that_is_killed(code: str) -> None:
+    with parent(code) as process:
+        pid = pid_of(process)
+        assert runs(pid)
+        process.kill()
+        wait_until(lambda: not runs(pid))
+
+
+def test_it_survives_the_thread_that_started_it() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        server = pool.submit(embedded.start).result()
+    with server, redis.Redis.from_url(server.url) as client:
+        assert client.ping()
+
+
+def test_the_watcher_ends_what_it_watches_when_its_pipe_breaks() -> None:
+    with subprocess.Popen(["sleep", "60"]) as watched, watch(watched.pid) as watcher:
+        assert watcher.stdin
+        watcher.stdin.close()
+        wait_until(lambda: watched.poll() is not None)
+
+
+def test_a_data_directory_keeps_what_was_written(tmp_path: Path) -> None:
+    with embedded.start(tmp_path / "data") as server, redis.Redis.from_url(server.url) as client:
+        client.set("kept", "yes")
+    with embedded.start(tmp_path / "data") as server, redis.Redis.from_url(server.url) as client:
+        assert client.get("kept") == b"yes"
+
+
+def test_two_servers_never_share_a_data_directory(tmp_path: Path) -> None:
+    with embedded.start(tmp_path), pytest.raises(StoreError, match="in use by another adlayout"):
+        embedded.start(tmp_path)
+
+
+def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="file/data: cannot hold the store's data"):
+        embedded.start(tmp_path / "file" / "data")
+
+
+def test_a_server_that_ends_at_once_is_quoted(tmp_path: Path) -> None:
+    (tmp_path / "appendonlydir").touch()  # where the server wants a directory
+    with pytest.raises(StoreError, match=r"(?s)its log says:.*appendonlydir"):
+        embedded.start(tmp_path)
+
+
+@pytest.mark.parametrize("named", ["/nowhere/valkey-server", "/usr"], ids=["missing", "a directory"])
+def test_a_named_program_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    monkeypatch.setenv("ADLAYOUT_VALKEY_BIN", named)
+    with pytest.raises(StoreError, match="ADLAYOUT_VALKEY_BIN"):
+        embedded.start()
+
+
+def test_a_program_that_cannot_be_run_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "valkey-server"
+    program.write_bytes(b"\x7fELF, but no program")
+    program.chmod(0o700)
+    monkeypatch.setenv("ADLAYOUT_VALKEY_BIN", str(program))
+    with pytest.raises(StoreError, match="cannot be started"):
+        embedded.start()
+
+
+def test_a_deep_runtime_directory_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(deep))
+    with embedded.start() as server:
+        assert len(server.url) < 108
