@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -121,16 +120,27 @@ class Templates:
         return f"{calls[-1].filename}:{calls[-1].lineno}:1" if calls else f"{ours}{name}{_SUFFIX}:1:1"
 
     def _cut(self, name: str, text: str, mark: str, page_slots: tuple[str, ...]) -> Frame:
-        texts_and_keys = re.split(f"{mark}(a|[0-9]+);", text)
-        keys = texts_and_keys[1::2]
-        found = keys.count("a")
+        opening, *marked = text.split(mark)
+        holes_by_key = {str(number): Hole("slot", slot) for number, slot in enumerate(page_slots)}
+        holes_by_key["a"] = Hole("article", "")
+        parts: list[str | Hole] = [opening]
+        for stretch in marked:
+            key, _, after = stretch.partition(";")
+            hole = holes_by_key.get(key)
+            if hole is None:
+                raise TemplateFailure(
+                    self._fault(name, "what {{ article }} and {{ slot(…) }} return must not be changed")
+                )
+            parts += (hole, after)
+        self._check_holes(name, [part for part in parts if isinstance(part, Hole)])
+        return Frame(tuple(part for part in parts if part != ""))
+
+    def _check_holes(self, name: str, holes: list[Hole]) -> None:
+        found = sum(hole.kind == "article" for hole in holes)
         if found != 1:
             raise TemplateFailure(self._fault(name, f"{{{{ article }}}} must be written once, found {found} times"))
-        if len(keys) != len(set(keys)):
+        if len(holes) != len(set(holes)):
             raise TemplateFailure(self._fault(name, "each {{ slot(…) }} must be written once, found one twice"))
-        parts: list[str | Hole] = list(texts_and_keys)
-        parts[1::2] = [Hole("article", "") if key == "a" else Hole("slot", page_slots[int(key)]) for key in keys]
-        return Frame(tuple(part for part in parts if part != ""))
 
     def _fault(self, name: str, message: str) -> Fault:
         return Fault(f"{self.folder}/{name}{_SUFFIX}:1:1", message)
