@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 # A backslash is a slash to browsers and none to other parsers; white space and control characters hide a scheme.
 _NEVER = re.compile(r"[\x00-\x20\x7f\\]")
 
-_PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif|svg\+xml)[;,]", re.IGNORECASE)
+_PICTURE = re.compile(r"data:image/[a-z0-9.+-]+[;,]", re.IGNORECASE)
 
 
 def is_web(url: str) -> bool:
