@@ -1,0 +1,1 @@
+"""What ops write, read into frozen values: YAML in, typed settings or every fault with its place out."""
