@@ -172,10 +172,9 @@ def _room(above: object, step: str | int) -> object:
 def _misspelt(env: Mapping[str, str]) -> Iterator[str]:
     """A warning for each variable that looks like one of ours and is none."""
     known = {*VARIABLES, *TOKENS, *(f"{name}_FILE" for name in TOKENS)}
-    for name in sorted(env):
-        if name.startswith("ADLAYOUT_") and name not in known:
-            if near := difflib.get_close_matches(name, known, n=1, cutoff=_MISSPELT):
-                yield f'environment {name}: not a variable of adlayout, did you mean "{near[0]}"?'
+    for name in sorted(name for name in env if name.startswith("ADLAYOUT_") and name not in known):
+        if near := difflib.get_close_matches(name, known, n=1, cutoff=_MISSPELT):
+            yield f'environment {name}: not a variable of adlayout, did you mean "{near[0]}"?'
 
 
 def _leaves(value: object, trail: Trail) -> Iterator[tuple[Trail, object]]:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from adlayout.config.faults import Found, found_faults
+from adlayout.config.faults import found_faults
 from adlayout.config.source import Source, Trail, dotted, parse, spot_of_byte
 from adlayout.errors import ConfigError, Fault
 
@@ -35,21 +35,18 @@ def open_source(path: Path) -> Source:
 
 def fit(source: Source, model: type[M]) -> M:
     """The source's values as a model. Raises `ConfigError` with its faults and those of the text, top to bottom."""
+    faults = list(source.faults)
     try:
         value = model.model_validate(source.data)
     except ValidationError as exc:
-        found = found_faults(exc, source.data, model)
-        faults = [(source.spot(one.trail, key=one.at_key), _in_file(source, one)) for one in found]
+        for one in found_faults(exc, source.data, model):
+            fault = source.fault(one.trail, one.message, key=one.at_key)
+            faults.append((source.spot(one.trail, key=one.at_key), fault))
     else:
-        if not source.faults:
+        if not faults:
             return value
-        faults = []
-    ordered = sorted(faults, key=lambda pair: (pair[0].line, pair[0].column))
-    raise ConfigError((*source.faults, *(fault for _, fault in ordered)))
-
-
-def _in_file(source: Source, one: Found) -> Fault:
-    return source.fault(one.trail, one.message, key=one.at_key)
+    faults.sort(key=lambda pair: (pair[0].line, pair[0].column))
+    raise ConfigError(tuple(fault for _, fault in faults))
 
 
 def validate(data: object, model: type[M], at: str = "") -> M:

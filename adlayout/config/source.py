@@ -58,7 +58,7 @@ class Source:
     data: object
     keys: Mapping[Trail, Spot]
     values: Mapping[Trail, Spot]
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[tuple[Spot, Fault], ...] = ()
     laid_over: Mapping[Trail, str] = field(default_factory=dict)
 
     def spot(self, trail: Trail, *, key: bool = False) -> Spot:
@@ -176,7 +176,7 @@ class _Walk:
     name: str
     keys: dict[Trail, Spot] = field(default_factory=dict)
     values: dict[Trail, Spot] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[tuple[Spot, Fault]] = field(default_factory=list)
 
     def value(self, node: yaml.Node, trail: Trail) -> object:
         self.values[trail] = _spot(node)
@@ -192,7 +192,7 @@ class _Walk:
         found: dict[str, object] = {}
         for key, value in node.value:
             if fault := self._key_fault(key, trail, found):
-                self.faults.append(fault)
+                self.faults.append((_spot(key), fault))
             else:
                 below = (*trail, str(key.value))
                 self.keys[below] = _spot(key)
