@@ -20,4 +20,5 @@ USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["adlayout", "healthcheck"]
 ENTRYPOINT ["adlayout"]
+# Off loopback the config asks for ADLAYOUT_PUBLIC_URL, the address that readers reach: pass it with -e.
 CMD ["serve", "--host", "0.0.0.0", "--port", "8080", "--config", "/etc/adlayout"]

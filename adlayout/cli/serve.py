@@ -18,9 +18,15 @@ from adlayout.errors import ConfigError, StoreError
 from adlayout.store import embedded, runtime
 from adlayout.store.client import Store
 from adlayout.upkeep import seed_if_empty
-from adlayout.web.app import CONFIG_DIR, STORE_URL
+from adlayout.web.app import CONFIG_DIR
 from adlayout.web.server import Listener, listen, serve_until_stopped
 
+_VARIABLES = {
+    "host": "ADLAYOUT_HOST",
+    "port": "ADLAYOUT_PORT",
+    "workers": "ADLAYOUT_WORKERS",
+    "data_dir": "ADLAYOUT_DATA_DIR",
+}
 _EXAMPLE = """example:
   adlayout serve --config config --port 8080 --workers 2
 
@@ -37,10 +43,10 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", type=Path, metavar="DIR", help="the config directory (default: ./config)")
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="the port, 0 for a free one (default: %(default)s)")
-    parser.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes (default: %(default)s)")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where the embedded store keeps its data")
+    parser.add_argument("--host", help="the address to listen on (default: that of the config, else 127.0.0.1)")
+    parser.add_argument("--port", help="the port, 0 for a free one (default: that of the config, else 8080)")
+    parser.add_argument("--workers", metavar="N", help="processes (default: those of the config, else 1)")
+    parser.add_argument("--data-dir", metavar="DIR", help="where the embedded store keeps its data (default: nowhere)")
     parser.set_defaults(run=run)
 
 
@@ -48,25 +54,33 @@ def run(args: argparse.Namespace) -> int:
     """Serves until it is stopped; 1 where it cannot start."""
     signal.signal(signal.SIGTERM, _leave)
     directory = args.config or Path("config")
+    os.environ.update(_said(args))
     try:
         edition = assemble(directory, os.environ)
-        listener = listen(args.host, args.port)
-        with _store(edition, args.data_dir, listener.port) as url:
-            os.environ[CONFIG_DIR], os.environ[STORE_URL] = str(directory.resolve()), url
+        server = edition.settings.server
+        listener = listen(server.host, server.port)
+        with _store(edition, listener.port) as url:
+            os.environ.update({CONFIG_DIR: str(directory.resolve()), "ADLAYOUT_REDIS_URL": url})
             _welcome(edition, listener, directory)
-            return 0 if serve_until_stopped(listener, workers=args.workers) else 1
+            return 0 if serve_until_stopped(listener, workers=server.workers) else 1
     except (ConfigError, StoreError) as exc:
         print(exc, file=sys.stderr)
         return 1
 
 
+def _said(args: argparse.Namespace) -> dict[str, str]:
+    """The options as the variables they stand for, so that they are checked and inherited like these."""
+    return {name: value for option, name in _VARIABLES.items() if (value := getattr(args, option)) is not None}
+
+
 @contextmanager
-def _store(edition: Edition, data_dir: Path | None, port: int) -> Iterator[str]:
+def _store(edition: Edition, port: int) -> Iterator[str]:
     """The address of the configured store, which may be away, or of an embedded one for as long as the block runs."""
-    if edition.settings.store.url:
-        yield edition.settings.store.url
+    configured = edition.settings.store
+    if configured.url:
+        yield configured.url
         return
-    with embedded.start(data_dir) as server:
+    with embedded.start(configured.data_dir) as server:
         asyncio.run(_seed(edition, server.url))
         runtime.announce(port, server.url)
         try:
@@ -102,10 +116,3 @@ def _welcome(edition: Edition, listener: Listener, directory: Path) -> None:
 def _leave(signum: int, frame: FrameType | None) -> None:
     """SIGTERM unwinds the stack, so that the embedded store is ended and its socket removed."""
     raise SystemExit(0)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number

@@ -15,14 +15,13 @@ from adlayout.assemble import Edition, assemble
 from adlayout.compose import Composer
 from adlayout.errors import InputError
 from adlayout.store.client import Store
-from adlayout.upkeep import Shelf, keep_stock
+from adlayout.upkeep import Pace, Shelf, keep_stock
 from adlayout.web.problems import http_problem, input_problem, unexpected
 from adlayout.web.routes import Doors, Life
 from adlayout.web.server import end_with_parent
 
 # How `serve` tells its workers what to serve: they are started afresh and inherit nothing but the environment.
 CONFIG_DIR = "ADLAYOUT_WORKER_CONFIG"
-STORE_URL = "ADLAYOUT_WORKER_STORE"
 _FIRST_STOCK_S = 3.0
 
 
@@ -30,10 +29,12 @@ def create_app(edition: Edition, shelf: Shelf, store: Store | None) -> Starlette
     """The service over one edition of the config, one shelf of ads, and the store that fills it."""
     doors = Doors(edition, Composer(edition, shelf), shelf, store is not None)
 
+    pace = Pace(poll_s=edition.settings.store.poll_ms / 1000)
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         end_with_parent()
-        stocking = asyncio.create_task(keep_stock(shelf, store, edition.prepare)) if store else None
+        stocking = asyncio.create_task(keep_stock(shelf, store, edition.prepare, pace=pace)) if store else None
         if stocking is not None:
             await _first_stock(shelf)
         doors.life = Life.READY
@@ -53,7 +54,8 @@ def create_app(edition: Edition, shelf: Shelf, store: Store | None) -> Starlette
 def worker_app(env: Mapping[str, str] = os.environ) -> Starlette:
     """The app of one worker, as `serve` described it in the environment."""
     edition = assemble(Path(env[CONFIG_DIR]), env)
-    return create_app(edition, Shelf(), Store(env[STORE_URL]))
+    url = edition.settings.store.url
+    return create_app(edition, Shelf(), Store(url) if url else None)
 
 
 async def _first_stock(shelf: Shelf) -> None:

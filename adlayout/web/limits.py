@@ -13,25 +13,23 @@ from starlette.types import Receive, Scope
 
 from adlayout.errors import NotAllowed, NotAnArticle, TooLarge
 
-# A slow sender holds a connection, never a worker; five seconds carry 2 MiB over 4 Mbit/s.
-BODY_TIMEOUT_S = 5.0
 # What is read and thrown away so that a caller that is still sending gets to read the answer.
 _DRAIN_BYTES = 8 * 1024 * 1024
 _DRAIN_S = 1.0
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive, *, limit: int) -> bytes:
-    """The whole body, at most `limit` bytes of it, however it is framed."""
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, *, limit: int, within_s: float) -> bytes:
+    """The whole body, at most `limit` bytes, however it is framed; a slow sender holds a connection, not a worker."""
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and int(announced[:20]) > limit:
         if headers.get(b"expect", b"").lower() != b"100-continue":
             await _drain(receive, _DRAIN_BYTES)
         raise _too_large(limit)
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(within_s):
             return await _collect(receive, limit)
     except TimeoutError as exc:
-        raise NotAnArticle(f"the body did not arrive within {BODY_TIMEOUT_S:g} s") from exc
+        raise NotAnArticle(f"the body did not arrive within {within_s:g} s") from exc
 
 
 async def _collect(receive: Receive, limit: int) -> bytes:

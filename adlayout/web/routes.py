@@ -119,7 +119,7 @@ class Doors:
     async def _received(self, request: Request, headers: Headers) -> Received:
         server = self.edition.settings.server
         admit(request.scope, headers, self.edition.settings.cms_token)
-        body = await read_body(headers, request.receive, limit=server.max_body_bytes)
+        body = await read_body(headers, request.receive, limit=server.max_body_bytes, within_s=server.body_timeout_s)
         return read_request(body, headers, request.scope["query_string"])
 
     def _composed(self, received: Received, *, as_json: bool) -> Response:
