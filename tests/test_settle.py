@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from adlayout.decision.inventory import Candidate
 from adlayout.decision.settle import settle
-from adlayout.decision.shortlist import Candidate, Shortlist
+from adlayout.decision.shortlist import Shortlist
 from adlayout.model import Empty, Filled, Slot, SlotStyle, Unfilled
 
 
@@ -21,7 +22,7 @@ def candidate(name: str) -> Candidate:
 
 def page(*lists: str) -> list[str]:
     """Settles lists such as "a b H": who stands in each slot, or why nobody does."""
-    shortlists = [Shortlist(slot(n), tuple(map(candidate, names.split())), ()) for n, names in enumerate(lists)]
+    shortlists = [Shortlist(slot(n), tuple(map(candidate, names.split()))) for n, names in enumerate(lists)]
     decisions = settle(shortlists)
     assert [decision.slot for decision in decisions] == [entry.slot for entry in shortlists]
     return [decision.creative if isinstance(decision, Filled) else decision.reason.value for decision in decisions]
@@ -45,7 +46,7 @@ def test_settling(lists: tuple[str, ...], expect: list[str], why: str) -> None:
 
 
 def test_a_decision_carries_what_the_candidate_was() -> None:
-    lists = [Shortlist(slot(1), (candidate("a"),), ()), Shortlist(slot(2), (), ())]
+    lists = [Shortlist(slot(1), (candidate("a"),)), Shortlist(slot(2), ())]
     assert settle(lists) == (
         Filled(slot(1), "a", "f-a", "c", house=False, format="300x250"),
         Empty(slot(2), Unfilled.NO_CANDIDATE),

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from adlayout.decision.inventory import Inventory, read_inventory, without
+from adlayout.decision.explain import Passed, explain
+from adlayout.decision.inventory import Candidate, Inventory, read_inventory, without
 from adlayout.decision.reasons import FlightReason
-from adlayout.decision.shortlist import Candidate, Passed, Shortlist, shortlist
+from adlayout.decision.shortlist import Shortlist, shortlist
 from adlayout.decision.targeting import PageFacts
 from adlayout.model import Slot, SlotStyle
 from adlayout.rows import Rows
@@ -42,12 +44,21 @@ def stock(creatives: Sequence[Fields], flights: Sequence[Fields] = (), campaign:
     return inventory
 
 
-def one(inventory: Inventory, *, slot: Slot = SLOT, facts: PageFacts = NOBODY, seed: str = "s") -> Shortlist:
-    (answer,) = shortlist(inventory, [slot], facts, now=NOW, seed=seed)
-    return answer
+@dataclass(frozen=True)
+class Answer:
+    """What is to be tried in a slot, and what is not, with the reasons."""
+
+    candidates: tuple[Candidate, ...]
+    passed: tuple[Passed, ...]
 
 
-def order(answer: Shortlist) -> list[str]:
+def one(inventory: Inventory, *, slot: Slot = SLOT, facts: PageFacts = NOBODY, seed: str = "s") -> Answer:
+    (entry,) = shortlist(inventory, [slot], facts, now=NOW, seed=seed)
+    (passed,) = explain(inventory, [entry], facts, now=NOW)
+    return Answer(entry.candidates, passed)
+
+
+def order(answer: Answer | Shortlist) -> list[str]:
     return [candidate.creative for candidate in answer.candidates]
 
 
@@ -67,13 +78,13 @@ def why_not(creative: Fields, slot: Slot = SLOT, facts: PageFacts = NOBODY, **mo
 
 def test_an_empty_inventory_gives_an_empty_list_for_each_slot() -> None:
     slots = [SLOT, Slot("top", SlotStyle())]
-    expected = tuple(Shortlist(slot, (), ()) for slot in slots)
+    expected = tuple(Shortlist(slot, ()) for slot in slots)
     assert shortlist(stock([]), slots, PageFacts(), now=NOW, seed="s") == expected
 
 
 def test_a_candidate_names_its_flight_campaign_and_format() -> None:
     answer = one(stock([image("a")], [flight("f", "a")]))
-    assert answer == Shortlist(SLOT, (Candidate("a", "300x250", "f", "c", house=False),), ())
+    assert answer == Answer((Candidate("a", "300x250", "f", "c", house=False),), ())
 
 
 def test_better_tiers_come_first_and_house_last() -> None:
@@ -192,8 +203,8 @@ def test_a_switched_off_creative_does_not_run() -> None:
 
 def test_a_creative_with_bad_markup_does_not_run() -> None:
     inventory = without(stock([image("a"), image("b", house=True)], [flight("a")]), {"a", "b"})
-    assert one(inventory) == Shortlist(
-        SLOT, (), (Passed("a", FlightReason.BAD_MARKUP, "a creative that may run", "a: bad_markup"),)
+    assert one(inventory) == Answer(
+        (), (Passed("a", FlightReason.BAD_MARKUP, "a creative that may run", "a: bad_markup"),)
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adlayout.decision.shortlist import Candidate, Shortlist
+from adlayout.decision.inventory import Candidate
+from adlayout.decision.shortlist import Shortlist
 from adlayout.model import Decision, Empty, Filled, Unfilled
 
 

@@ -2,63 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
-import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
-from typing import TypeAlias, TypeVar
+from itertools import accumulate, groupby, islice
 
-from adlayout.decision.inventory import Candidacy, Flight, Inventory
+from adlayout.decision.draw import numbers, order
+from adlayout.decision.fit import field_of, kind_of
+from adlayout.decision.inventory import Candidate, Entry, Flight, Inventory, Kind, Lots
 from adlayout.decision.reasons import FlightReason
 from adlayout.decision.targeting import Objection, PageFacts, PageValues
-from adlayout.model import Creative, Slot
+from adlayout.model import Slot
 
 # A page never needs more candidates for a slot than it has slots; more than that are for refusals still to come.
 _LEAST_CANDIDATES = 5
 
-_T = TypeVar("_T")
-_Fit: TypeAlias = tuple[Candidacy, str]  # a creative and the format in which it fits
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A creative that may stand in a slot; without a flight it is a house creative. `format` is one that fits."""
-
-    creative: str
-    format: str
-    flight: str | None
-    campaign: str | None
-    house: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """A flight that does not run in a slot, and why."""
-
-    flight: str
-    reason: FlightReason
-    needed: str
-    actual: str
-
 
 @dataclass(frozen=True, slots=True)
 class Shortlist:
-    """A slot's candidates, the first to be tried first, and the flights that are not among them."""
+    """A slot's candidates, the first to be tried first."""
 
     slot: Slot
     candidates: tuple[Candidate, ...]
-    passed: tuple[Passed, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """A flight that may run in a slot, with those of its creatives that fit."""
+class _Tier:
+    """Flights of one priority, with their weights summed up."""
 
-    flight: Flight
-    fitting: tuple[_Fit, ...]
+    entries: list[Entry]
+    sums: list[float]
 
 
 def shortlist(
@@ -68,42 +41,13 @@ def shortlist(
 
     The same seed gives the same order. `now` carries a time zone.
     """
-    running, passed = _by_page(inventory.flights, PageValues(facts), now)
+    page = _Page(inventory, facts, now)
     enough = max(_LEAST_CANDIDATES, len(slots))
-    return tuple(
-        _for_slot(slot, running, passed, _Draw(facts.language, inventory.house, _random(seed, slot), enough))
-        for slot in slots
-    )
+    return tuple(Shortlist(slot, page.draw(slot, numbers(f"{seed}\n{slot.id}"), enough)) for slot in slots)
 
 
-@dataclass(frozen=True, slots=True)
-class _Draw:
-    """What the draw for one slot needs besides its flights."""
-
-    language: str | None
-    house: tuple[Candidacy, ...]
-    random: random.Random
-    enough: int
-
-
-def _random(seed: str, slot: Slot) -> random.Random:
-    digest = hashlib.blake2b(f"{seed}\n{slot.id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return random.Random(int.from_bytes(digest))  # noqa: S311 (a lottery that must be repeatable, no secret)
-
-
-def _by_page(flights: Iterable[Flight], values: PageValues, now: datetime) -> tuple[list[Flight], list[Passed]]:
-    """Parts the flights that may run somewhere on the page from those that may not, so that slots need not ask."""
-    running: list[Flight] = []
-    passed: list[Passed] = []
-    for flight in flights:
-        if objection := _refuse_page(flight, values, now):
-            passed.append(_pass(flight, objection))
-        else:
-            running.append(flight)
-    return running, passed
-
-
-def _refuse_page(flight: Flight, values: PageValues, now: datetime) -> Objection | None:
+def refuse_page(flight: Flight, values: PageValues, now: datetime) -> Objection | None:
+    """Why a flight runs nowhere on a page, None where it may run."""
     if not flight.active:
         return Objection(FlightReason.INACTIVE, "an active flight in an active campaign", "switched off")
     if flight.start and now < flight.start:
@@ -113,111 +57,50 @@ def _refuse_page(flight: Flight, values: PageValues, now: datetime) -> Objection
     return flight.targeting.refuse_page(values, now)
 
 
-def _for_slot(slot: Slot, flights: Sequence[Flight], passed: Sequence[Passed], draw: _Draw) -> Shortlist:
-    entries: list[_Entry] = []
-    out = list(passed)
-    for flight in flights:
-        fitting = _fitting(flight, slot, draw.language)
-        if isinstance(fitting, Objection):
-            out.append(_pass(flight, fitting))
-        else:
-            entries.append(_Entry(flight, fitting))
-    chosen, lost = _drawn(entries, draw)
-    house = [(one, form) for one in draw.house if isinstance(form := _format(one, slot, draw.language), str)]
-    candidates = [_candidate(entry.flight, *pick) for entry in chosen for pick in _rotated(entry, draw.random)]
-    candidates += [_candidate(None, *pick) for pick in _lottery(house, [1.0] * len(house), draw.random)[: draw.enough]]
-    return Shortlist(slot, tuple(candidates), (*out, *lost))
+class _Page:
+    """What the slots of one page share, so that a flight is judged once and not for each slot."""
+
+    def __init__(self, inventory: Inventory, facts: PageFacts, now: datetime) -> None:
+        self._inventory, self._language, self._now = inventory, facts.language, now
+        self._values = PageValues(facts)
+        self._refused: dict[str, bool] = {}
+        self._tiers: dict[Kind, list[_Tier]] = {}
+
+    def draw(self, slot: Slot, draws: Iterator[float], enough: int) -> tuple[Candidate, ...]:
+        """The candidates of a slot, best first: flights until there are `enough` creatives, then the house."""
+        kind = kind_of(self._inventory, slot.style, self._language)
+        chosen: list[Candidate] = []
+        creatives: set[str] = set()
+        for entry in self._in_order(kind, draws):
+            if len(creatives) >= enough:
+                break
+            if entry.flight.targeting.refuse_slot(slot) is None:
+                picks = _drawn(entry.lots, draws)
+                chosen += picks
+                creatives.update(pick.creative for pick in picks)
+        house = field_of(self._inventory, kind).house
+        return (*chosen, *islice(_drawn(house, draws), enough))
+
+    def _in_order(self, kind: Kind, draws: Iterator[float]) -> Iterator[Entry]:
+        for tier in self._tiers_of(kind):
+            for at in order(tier.sums, draws):
+                yield tier.entries[at]
+
+    def _tiers_of(self, kind: Kind) -> list[_Tier]:
+        if kind not in self._tiers:
+            running = [one for one in field_of(self._inventory, kind).entries if one.unconditional or self._runs(one)]
+            groups = [list(group) for _, group in groupby(running, key=lambda one: one.flight.priority)]
+            sums = (list(accumulate(one.flight.row.weight for one in group)) for group in groups)
+            self._tiers[kind] = [_Tier(group, weights) for group, weights in zip(groups, sums, strict=True)]
+        return self._tiers[kind]
+
+    def _runs(self, entry: Entry) -> bool:
+        id = entry.flight.id
+        if id not in self._refused:
+            self._refused[id] = refuse_page(entry.flight, self._values, self._now) is not None
+        return not self._refused[id]
 
 
-def _fitting(flight: Flight, slot: Slot, language: str | None) -> tuple[_Fit, ...] | Objection:
-    """The flight's creatives that fit the slot, or what the one that came closest lacks."""
-    if objection := flight.targeting.refuse_slot(slot):
-        return objection
-    judged = [(candidacy, _format(candidacy, slot, language)) for candidacy in flight.candidacies]
-    fits = tuple((candidacy, form) for candidacy, form in judged if isinstance(form, str))
-    return fits or max((no for _, no in judged if isinstance(no, Objection)), key=lambda no: _CLOSENESS[no.reason])
-
-
-def _format(candidacy: Candidacy, slot: Slot, language: str | None) -> str | Objection:
-    """The first of the slot's formats that the creative has, or what it lacks."""
-    creative, style = candidacy.creative, slot.style
-    if candidacy.barred:
-        return Objection(candidacy.barred, "a creative that may run", f"{creative.id}: {candidacy.barred}")
-    if creative.slot_types and style.type not in creative.slot_types:
-        return Objection(FlightReason.SLOT_TYPE, " or ".join(creative.slot_types), style.type)
-    if not _speaks(creative, language):
-        return Objection(FlightReason.TARGETING, f"language {creative.lang}", f"language {language}")
-    for form in style.formats:
-        if form in creative.formats:
-            return form
-    return Objection(FlightReason.SIZE, " or ".join(creative.formats), ", ".join(style.formats))
-
-
-# How far a creative came before it was refused: the furthest tells ops most.
-_CLOSENESS = {
-    FlightReason.INACTIVE: 0,
-    FlightReason.BAD_MARKUP: 1,
-    FlightReason.SLOT_TYPE: 2,
-    FlightReason.TARGETING: 3,
-    FlightReason.SIZE: 4,
-}
-
-
-def _speaks(creative: Creative, language: str | None) -> bool:
-    """An `en` creative fits an article in `en-GB`; nobody is kept out where the article's language is unknown."""
-    if not creative.lang or not language:
-        return True
-    wanted, found = creative.lang.casefold(), language.casefold().replace("_", "-")
-    return found == wanted or found.startswith(f"{wanted}-")
-
-
-def _drawn(entries: Sequence[_Entry], draw: _Draw) -> tuple[list[_Entry], list[Passed]]:
-    """The flights in the order they are tried, tier by tier, until there are enough creatives; and the rest."""
-    chosen: list[_Entry] = []
-    lost: list[Passed] = []
-    creatives: set[str] = set()
-    for priority, group in groupby(entries, key=lambda entry: entry.flight.priority):
-        tier = list(group)
-        if len(creatives) >= draw.enough:
-            lost += [_lose(entry, FlightReason.LOST_PRIORITY, priority, chosen) for entry in tier]
-            continue
-        for entry in _lottery(tier, [entry.flight.row.weight for entry in tier], draw.random):
-            if len(creatives) >= draw.enough:
-                lost.append(_lose(entry, FlightReason.LOST_LOTTERY, priority, chosen))
-            else:
-                chosen.append(entry)
-                creatives.update(candidacy.creative.id for candidacy, _ in entry.fitting)
-    return chosen, lost
-
-
-def _rotated(entry: _Entry, draw: random.Random) -> Sequence[_Fit]:
-    """A flight's creatives in the order they are tried."""
-    if entry.flight.row.creative_rotation == "sequential":
-        return entry.fitting
-    return _lottery(entry.fitting, [candidacy.weight for candidacy, _ in entry.fitting], draw)
-
-
-def _lottery(entries: Sequence[_T], weights: Sequence[float], draw: random.Random) -> list[_T]:
-    """A weighted order without replacement: an entry is first with the share of its weight.
-
-    Each draws an exponential time with its weight as rate; Efraimidis and Spirakis, Information Processing Letters 97.
-    """
-    if len(entries) < 2:
-        return list(entries)
-    times = [-math.log(1.0 - draw.random()) / weight for weight in weights]
-    return [entries[at] for at in sorted(range(len(entries)), key=times.__getitem__)]
-
-
-def _candidate(flight: Flight | None, candidacy: Candidacy, form: str) -> Candidate:
-    creative = candidacy.creative
-    if flight is None:
-        return Candidate(creative.id, form, None, None, house=True)
-    return Candidate(creative.id, form, flight.id, flight.campaign.id, house=flight.house or creative.house)
-
-
-def _pass(flight: Flight, objection: Objection) -> Passed:
-    return Passed(flight.id, objection.reason, objection.needed, objection.actual)
-
-
-def _lose(entry: _Entry, reason: FlightReason, priority: int, chosen: Sequence[_Entry]) -> Passed:
-    return Passed(entry.flight.id, reason, f"a place among the first {len(chosen)} flights", f"priority {priority}")
+def _drawn(lots: Lots, draws: Iterator[float]) -> Sequence[Candidate]:
+    """The candidates in the order in which they are tried."""
+    return lots.candidates if lots.fixed else [lots.candidates[at] for at in order(lots.sums, draws)]

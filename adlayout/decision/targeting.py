@@ -48,7 +48,7 @@ class Term:
 
     def refuse(self, found: Collection[str]) -> Objection | None:
         """Judges the values that the page or the slot has for this key, case-folded."""
-        if self._fits(found) is self.include:
+        if self.met(found):
             return None
         verb = "" if self.include else "not "
         return Objection(
@@ -57,10 +57,11 @@ class Term:
             f"{self.key} {', '.join(sorted(found)) or 'unknown'}",
         )
 
-    def _fits(self, found: Collection[str]) -> bool:
+    def met(self, found: Collection[str]) -> bool:
+        """The same as a claim, for where nobody reads the words."""
         if self.prefix:
-            return any(value.startswith(tuple(self.wanted)) for value in found)
-        return not self.wanted.isdisjoint(found)
+            return any(value.startswith(tuple(self.wanted)) for value in found) is self.include
+        return self.wanted.isdisjoint(found) is not self.include
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ class Targeting:
 
     def refuse_page(self, values: PageValues, now: datetime) -> Objection | None:
         """The first wish that the page or the moment does not meet."""
+        if not self.hours and all(term.met(values.of(term.key)) for term in self.page):
+            return None
         if self.hours and (objection := self.hours.refuse(now)):
             return objection
         return _first(self.page, values.of)
