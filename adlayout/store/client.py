@@ -24,7 +24,7 @@ _POOL_WAIT_S: Final = 0.02
 _MAX_CONNECTIONS: Final = 32
 _MAX_BULK_CONNECTIONS: Final = 2
 # A busy event loop may look at an answer late, so a poll waits longer than the 30 ms that a page may.
-_POLL_S: Final = 0.08
+_TIMEOUT_MS: Final = 80
 _BULK_S: Final = 2.0
 
 # KEYS: campaigns, flights, creatives, revision. ARGV: mode, number of rows, then key index, id, text for each row.
@@ -54,13 +54,14 @@ return redis.call('INCR', KEYS[4])
 class Store:
     """The inventory in Redis. `url` is redis://, rediss:// or unix://; options after its `?` win over our own.
 
+    `timeout_ms` is for everything but loads and publications, which are large and rare and have two seconds.
     Raises `StoreTimeout` where the store does not answer in time and `StoreError` for everything else it does wrong.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, timeout_ms: int = _TIMEOUT_MS) -> None:
         self.where = _without_password(url)
         with _store_faults(self.where, "its address does not hold"):
-            self._quick = _client(url, answer_s=_POLL_S, connect_s=_CONNECT_S, connections=_MAX_CONNECTIONS)
+            self._quick = _client(url, answer_s=timeout_ms / 1000, connect_s=_CONNECT_S, connections=_MAX_CONNECTIONS)
             self._bulk = _client(url, answer_s=_BULK_S, connect_s=_BULK_S, connections=_MAX_BULK_CONNECTIONS)
 
     async def ping(self) -> None:

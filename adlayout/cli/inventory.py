@@ -1,0 +1,218 @@
+"""`adlayout inventory`: campaigns, flights and creatives to and from the store."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import difflib
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from adlayout.config.effective import FILE, load_settings
+from adlayout.config.read import fit, open_source
+from adlayout.config.source import Source, Trail
+from adlayout.decision.files import dangling, merged, repeated, to_rows
+from adlayout.decision.inventory import read_inventory
+from adlayout.decision.schema import InventoryFile
+from adlayout.errors import AdlayoutError, ConfigError, Fault, StoreError
+from adlayout.rows import Rows
+from adlayout.store import runtime
+from adlayout.store.client import Store
+
+_REDIS_URL = "ADLAYOUT_REDIS_URL"
+
+# What YAML does not take inside quotes, or takes for the end of a line.
+_YAML_UNFIT = re.compile("[\x7f-\x9f\u2028\u2029\ufffe\uffff]")
+
+_EXAMPLE = """examples:
+  adlayout inventory load ads/spring.yaml ads/house.yaml
+  adlayout inventory load --replace ads/*.yaml
+  adlayout inventory export > backup.yaml
+  adlayout inventory show acme-spring
+
+The store is that of --redis-url, else of ADLAYOUT_REDIS_URL, else of store.url in the config,
+else the one that a running `adlayout serve` of yours started for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file's contents, and where everything in it stands."""
+
+    source: Source
+    contents: InventoryFile
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command, its three verbs and their options."""
+    parser = subparsers.add_parser(
+        "inventory",
+        help="campaigns, flights, creatives to and from Redis",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument("--redis-url", metavar="URL", help="the store, whatever the config says")
+    where.add_argument("--config", type=Path, metavar="DIR", help="the config directory (default: ./config)")
+    where.add_argument("--port", type=int, help="which running serve, where several run")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="load | export | show")
+    load = verbs.add_parser("load", parents=[where], help="write the rows of files, all or none")
+    load.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON")
+    load.add_argument("--replace", action="store_true", help="remove the rows that are not in the files")
+    export = verbs.add_parser("export", parents=[where], help="print all rows as a file that load takes")
+    export.add_argument("--json", action="store_true", help="as one JSON object")
+    show = verbs.add_parser("show", parents=[where], help="print the rows with an id, as JSON")
+    show.add_argument("id", metavar="ID")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Does what was asked; 1, with the causes on standard error, where it cannot."""
+    try:
+        return asyncio.run(_run(args))
+    except AdlayoutError as exc:
+        print(exc, file=sys.stderr)
+        return 1
+
+
+async def _run(args: argparse.Namespace) -> int:
+    files = _read(args.files) if args.verb == "load" else []
+    store = Store(_store_url(args))
+    try:
+        match args.verb:
+            case "load":
+                return await _load(store, files, replaces=args.replace)
+            case "export":
+                return _export((await store.load())[1], as_json=args.json)
+            case _:
+                return _show((await store.load())[1], args.id)
+    finally:
+        await store.close()
+
+
+def _read(paths: Iterable[Path]) -> list[_File]:
+    """All files, or every fault of all of them."""
+    files: list[_File] = []
+    faults: list[Fault] = []
+    for path in paths:
+        try:
+            source = open_source(path)
+            files.append(_File(source, fit(source, InventoryFile)))
+        except ConfigError as exc:
+            faults.extend(exc.faults)
+    if faults:
+        raise ConfigError(tuple(faults))
+    return files
+
+
+def _store_url(args: argparse.Namespace) -> str:
+    if args.redis_url:
+        return str(args.redis_url)
+    directory = args.config or Path("config")
+    if args.config or (directory / FILE).exists():
+        configured = load_settings(directory, os.environ).store.url
+    else:
+        configured = os.environ.get(_REDIS_URL)
+    if url := configured or runtime.find(args.port):
+        return url
+    raise StoreError(f"no store: say --redis-url, set {_REDIS_URL} or store.url, or start `adlayout serve`")
+
+
+async def _load(store: Store, files: list[_File], *, replaces: bool) -> int:
+    before = (await store.load())[1]
+    rows = to_rows(file.contents for file in files)
+    after = rows if replaces else merged(before, rows)
+    if faults := tuple(_faults(files, after)):
+        raise ConfigError(faults)
+    revision = await store.publish(rows, replace=replaces)
+    for line in _changes(before, after):
+        print(line)
+    print(f"revision {revision}")
+    return 0
+
+
+def _faults(files: list[_File], after: Rows) -> Iterator[Fault]:
+    """What no file shows by itself: ids said twice, and flights that name what will not be there."""
+    for file, twice in zip(files, repeated(file.contents for file in files), strict=True):
+        for fault in (*twice, *dangling(file.contents, after)):
+            yield file.source.fault(_trail(fault.at), fault.message)
+
+
+def _trail(at: str) -> Trail:
+    return tuple(int(step) if step.isdecimal() else step for step in at.split("."))
+
+
+def _changes(before: Rows, after: Rows) -> Iterator[str]:
+    for kind, old, new in _kinds(before, after):
+        added, removed = len(new.keys() - old.keys()), len(old.keys() - new.keys())
+        changed = sum(1 for id in new.keys() & old.keys() if old[id] != new[id])
+        yield f"{kind}: {len(new)} ({added} added, {changed} changed, {removed} removed)"
+
+
+def _kinds(before: Rows, after: Rows) -> Iterable[tuple[str, Mapping[str, str], Mapping[str, str]]]:
+    return (
+        ("campaigns", before.campaigns, after.campaigns),
+        ("flights", before.flights, after.flights),
+        ("creatives", before.creatives, after.creatives),
+    )
+
+
+def _export(rows: Rows, *, as_json: bool) -> int:
+    """Prints every row that holds; 1 where one does not, so that nobody takes the rest for the whole."""
+    bad = _warn(rows)
+    held = {
+        kind: [json.loads(text) for id, text in sorted(texts.items()) if (kind, id) not in bad]
+        for kind, texts, _ in _kinds(rows, rows)
+    }
+    print(_json(held) if as_json else _yaml(held))
+    return 1 if bad else 0
+
+
+def _warn(rows: Rows) -> set[tuple[str, str]]:
+    """Names the bad rows on standard error and returns those that cannot be exported."""
+    _, bad_rows = read_inventory(rows)
+    for row in bad_rows:
+        print(f"{row.kind} {row.id}: {row.message}", file=sys.stderr)
+    return {(kind, id) for kind, texts, _ in _kinds(rows, rows) for id, text in texts.items() if not _is_json(text)}
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.dumps(json.loads(text), ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _yaml(held: Mapping[str, list[object]]) -> str:
+    """A row per line, in a file that `load` takes."""
+    lines = []
+    for kind, rows in held.items():
+        lines.append(f"{kind}:" if rows else f"{kind}: []")
+        lines += [f"  - {_json(row)}" for row in rows]
+    return "\n".join(lines)
+
+
+def _json(value: object) -> str:
+    """JSON that is YAML too."""
+    return _YAML_UNFIT.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+
+
+def _show(rows: Rows, id: str) -> int:
+    """Prints every row of this id, whatever its kind, and whether it holds."""
+    texts = {kind.removesuffix("s"): texts[id] for kind, texts, _ in _kinds(rows, rows) if id in texts}
+    if not texts:
+        known = {*rows.campaigns, *rows.flights, *rows.creatives}
+        near = difflib.get_close_matches(id, known, n=1)
+        print(f'no row "{id}"' + (f': did you mean "{near[0]}"?' if near else ""), file=sys.stderr)
+        return 1
+    faults = [row for row in read_inventory(rows)[1] if row.id == id]
+    for fault in faults:
+        print(f"{fault.kind} {id}: {fault.message}", file=sys.stderr)
+    held = {kind: json.loads(text) if _is_json(text) else text for kind, text in texts.items()}
+    print(json.dumps(held, ensure_ascii=False, indent=2))
+    return 1 if faults else 0
