@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    StringConstraints,
+    model_validator,
+)
 
 from adlayout.config.faults import nearest
 from adlayout.config.source import Trail
@@ -35,6 +44,10 @@ Whole = Annotated[int, Strict()]
 Language = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")]
 PublicUrl = Annotated[Text, AfterValidator(_public_url)]
 StoreUrl = Annotated[Text, AfterValidator(_store_url)]
+
+
+# `server:` with every key below it commented out is null to YAML, and the defaults to the person who wrote it.
+_EMPTY = BeforeValidator(lambda value: {} if value is None else value)
 
 
 class _Keys(BaseModel):
@@ -125,9 +138,9 @@ class Settings(_Keys):
     public_url: PublicUrl | None = None
     default_site: Text = "default"
     sites: Annotated[dict[str, Site], Field(min_length=1)]
-    server: Server = Server()
-    store: StoreSettings = StoreSettings()
-    log: Log = Log()
+    server: Annotated[Server, _EMPTY] = Server()
+    store: Annotated[StoreSettings, _EMPTY] = StoreSettings()
+    log: Annotated[Log, _EMPTY] = Log()
     cms_token: str | None = Field(default=None, repr=False)
     admin_token: str | None = Field(default=None, repr=False)
 

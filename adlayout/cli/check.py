@@ -1,0 +1,77 @@
+"""`adlayout check`: every fault of config directories at once, each at its line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from adlayout.assemble import assemble
+from adlayout.cli.directory import add_config, config_directory
+from adlayout.cli.terminal import complain, print_json, warn
+from adlayout.errors import ConfigError, Fault
+
+_EXAMPLE = """examples:
+  adlayout check
+  adlayout check config staging/config
+  adlayout check --json config"""
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command and its options."""
+    parser = subparsers.add_parser(
+        "check",
+        help="every fault in the config at once, file:line:column",
+        description="Finds every fault in config directories at once. Exit 0 where there is none, else 1.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="config directories (default: --config)")
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Checks every directory, whatever the one before was like; 1 where there are faults."""
+    directories = args.paths or [config_directory(args.config)]
+    checked = [_checked(directory) for directory in directories]
+    faults = [fault for one in checked for fault in one.faults]
+    if args.json:
+        warnings = [warning for one in checked for warning in one.warnings]
+        print_json({"ok": not faults, "faults": [asdict(fault) for fault in faults], "warnings": warnings})
+    else:
+        for one in checked:
+            _tell(one)
+    return 1 if faults else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    directory: Path
+    faults: tuple[Fault, ...] = ()
+    warnings: tuple[str, ...] = ()
+    layouts: tuple[str, ...] = ()
+
+
+def _checked(directory: Path) -> _Checked:
+    if not directory.is_dir():
+        what = "is a file: name its config directory" if directory.exists() else "there is no such directory"
+        return _Checked(directory, (Fault(str(directory), what),))
+    try:
+        edition = assemble(directory, os.environ)
+    except ConfigError as exc:
+        return _Checked(directory, exc.faults)
+    return _Checked(directory, (), edition.warnings, tuple(sorted(edition.layouts)))
+
+
+def _tell(one: _Checked) -> None:
+    for warning in one.warnings:
+        warn(warning)
+    if one.faults:
+        complain("\n".join(str(fault) for fault in one.faults))
+        count = "1 fault" if len(one.faults) == 1 else f"{len(one.faults)} faults"
+        print(f"{one.directory}: {count}")
+    else:
+        print(f"{one.directory}: good (layouts: {', '.join(one.layouts) or 'none'})")

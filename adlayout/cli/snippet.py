@@ -1,0 +1,61 @@
+"""One line of a block's text, as wide as a terminal has room for. Knows markup well enough to leave it out."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from typing import Final
+
+# More than any line holds, so that a block of a megabyte is not searched to its end.
+_SOURCE_READ: Final = 4000
+
+_UNSEEN: Final = re.compile(r"<!--.*?(?:-->|$)|<(script|style|template)\b.*?(?:</\1\s*>|$)", re.DOTALL | re.IGNORECASE)
+_TAG: Final = re.compile(r"<[/!?a-z](?:[^>\"']|\"[^\"]*\"|'[^']*')*(?:>|$)", re.IGNORECASE)
+_NAME: Final = re.compile(r"\s(alt|title|src|href)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))", re.IGNORECASE)
+
+
+def snippet(source: str) -> str:
+    """The text of a piece of HTML on one line; of a picture without text, what it is called."""
+    seen = _UNSEEN.sub(" ", source[:_SOURCE_READ])
+    if text := _line(_TAG.sub(" ", seen)):
+        return text
+    names = {match[1].lower(): match[2] or match[3] or match[4] or "" for match in _NAME.finditer(seen)}
+    named = next((_line(names[name]) for name in ("alt", "title", "src", "href") if names.get(name)), "")
+    return f"[{named}]" if named else "[nothing to read]"
+
+
+def _line(text: str) -> str:
+    """White space collapsed, and nothing in it that a terminal would obey."""
+    words = " ".join(html.unescape(text).split())
+    return "".join(character for character in words if character.isprintable())
+
+
+def columns(text: str) -> int:
+    """How many columns a terminal gives the text: two for a wide character, none for one that joins the last."""
+    return sum(_columns(character) for character in text)
+
+
+def cut(text: str, room: int) -> str:
+    """The text, and where it is wider than the room, its beginning and an ellipsis."""
+    if columns(text) <= room:
+        return text
+    kept, left = [], room - 1
+    for character in text:
+        left -= _columns(character)
+        if left < 0:
+            break
+        kept.append(character)
+    return "".join(kept).rstrip() + "…"
+
+
+def padded(text: str, room: int) -> str:
+    """The text cut or filled with spaces to exactly the room."""
+    short = cut(text, room)
+    return short + " " * (room - columns(short))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
