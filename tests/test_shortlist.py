@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adlayout.decision.explain import Passed, explain
 from adlayout.decision.inventory import Candidate, Inventory, read_inventory, without
@@ -280,3 +282,36 @@ def test_a_page_with_many_slots_has_a_creative_for_each() -> None:
     inventory = stock([image(id) for id in names], [flight(id) for id in names])
     slots = [Slot(f"s{n}", SlotStyle()) for n in range(9)]
     assert {len(answer.candidates) for answer in shortlist(inventory, slots, PageFacts(), now=NOW, seed="s")} == {9}
+
+
+WISHES = st.dictionaries(
+    st.sampled_from(["section", "tag", "keyword", "category", "url", "slot"]),
+    st.lists(st.sampled_from(["a", "B", "/c", "in-article"]), min_size=1, max_size=2),
+    max_size=2,
+)
+PAGES = st.builds(
+    PageFacts,
+    section=st.sampled_from([None, "A", "b"]),
+    tags=st.lists(st.sampled_from(["a", "b", "c"]), max_size=2).map(tuple),
+    url=st.sampled_from([None, "https://x.example/c", "https://x.example/d"]),
+)
+
+
+@given(st.lists(st.tuples(WISHES, WISHES), max_size=6), PAGES)
+def test_a_flight_is_on_the_list_or_has_a_reason_not_to_be(
+    wishes: list[tuple[Fields, Fields]], facts: PageFacts
+) -> None:
+    """The list is found by an index and the reasons one by one; they agree."""
+    targeting = [{"include": include, "exclude": exclude} for include, exclude in wishes]
+    flights = [flight(f"f{n}", "a", targeting=one) for n, one in enumerate(targeting)]
+    answer = one(stock([image("a")], flights), facts=facts)
+    listed = {candidate.flight for candidate in answer.candidates}
+    assert listed == {row["id"] for row in flights} - {passed.flight for passed in answer.passed}
+    assert {passed.reason for passed in answer.passed} <= {FlightReason.TARGETING}
+
+
+def test_callers_that_make_up_slot_types_do_not_fill_the_memory() -> None:
+    inventory = stock([image("a")], [flight("a")])
+    slots = [Slot("s", SlotStyle(type=f"type-{n}")) for n in range(1000)]
+    assert len(shortlist(inventory, slots, NOBODY, now=NOW, seed="s")) == 1000
+    assert len(inventory.fields) <= 256

@@ -211,7 +211,7 @@ STRANGE = (
 )
 
 
-@pytest.mark.parametrize("call", CALLS[2:])
+@pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("reply", STRANGE)
 def test_a_server_that_talks_nonsense_is_a_store_error(reply: bytes, call: Call) -> None:
     with pytest.raises(StoreError):
@@ -231,6 +231,19 @@ async def _ask_one_that_replies(reply: bytes, call: Call) -> None:
             await call(store)
         finally:
             await store.close()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (Store.ping, "not answered with a pong"),
+        (Store.revision, "holds no number"),
+        (publish(ROWS, replace=True), "a publication was answered with"),
+    ],
+)
+def test_an_answer_of_another_kind_is_not_believed(call: Call, message: str) -> None:
+    with pytest.raises(StoreError, match=message):
+        asyncio.run(_ask_one_that_replies(b"+OK\r\n", call))
 
 
 @pytest.mark.parametrize("url", ["", "http://localhost", "redis://localhost:99999", "redis://[::", "localhost:6379"])

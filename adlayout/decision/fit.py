@@ -54,10 +54,18 @@ def speaks(wanted: str, language: str | None) -> bool:
 
 
 def _field(inventory: Inventory, kind: Kind) -> Field:
-    entries = (
-        Entry(flight, _lots(flight, flight.candidacies, kind), flight.unconditional) for flight in inventory.flights
-    )
-    return Field(tuple(entry for entry in entries if entry.lots.candidates), _lots(None, inventory.house, kind))
+    all_entries = (Entry(one, _lots(one, one.candidacies, kind), one.unconditional) for one in inventory.flights)
+    entries = tuple(entry for entry in all_entries if entry.lots.candidates)
+    wanting: dict[str, dict[str, list[int]]] = {}
+    anywhere: list[int] = []
+    for at, entry in enumerate(entries):
+        if term := next((term for term in entry.flight.targeting.page if term.include and not term.prefix), None):
+            values = wanting.setdefault(term.key, {})
+            for value in term.wanted:
+                values.setdefault(value, []).append(at)
+        else:
+            anywhere.append(at)
+    return Field(entries, _lots(None, inventory.house, kind), wanting, anywhere)
 
 
 def _lots(flight: Flight | None, candidacies: Iterable[Candidacy], kind: Kind) -> Lots:

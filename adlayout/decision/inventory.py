@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias, TypeVar
@@ -91,10 +91,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """All that may run in one kind of slot, whatever the page: flights by tier, and the house."""
+    """All that may run in one kind of slot, whatever the page: flights by tier, and the house.
+
+    `wanting` leads from a targeting key and a value to the entries that run only where a page has such a value;
+    `anywhere` are all the others. Both count in `entries`.
+    """
 
     entries: tuple[Entry, ...]
     house: Lots
+    wanting: Mapping[str, Mapping[str, Sequence[int]]]
+    anywhere: Sequence[int]
 
 
 # A kind of slot: its type, the formats it takes, the languages of creatives that its page speaks.

@@ -9,7 +9,7 @@ from itertools import accumulate, groupby, islice
 
 from adlayout.decision.draw import numbers, order
 from adlayout.decision.fit import field_of, kind_of
-from adlayout.decision.inventory import Candidate, Entry, Flight, Inventory, Kind, Lots
+from adlayout.decision.inventory import Candidate, Entry, Field, Flight, Inventory, Kind, Lots
 from adlayout.decision.reasons import FlightReason
 from adlayout.decision.targeting import Objection, PageFacts, PageValues
 from adlayout.model import Slot
@@ -63,7 +63,7 @@ class _Page:
     def __init__(self, inventory: Inventory, facts: PageFacts, now: datetime) -> None:
         self._inventory, self._language, self._now = inventory, facts.language, now
         self._values = PageValues(facts)
-        self._refused: dict[str, bool] = {}
+        self._running: dict[str, bool] = {}
         self._tiers: dict[Kind, list[_Tier]] = {}
 
     def draw(self, slot: Slot, draws: Iterator[float], enough: int) -> tuple[Candidate, ...]:
@@ -88,17 +88,27 @@ class _Page:
 
     def _tiers_of(self, kind: Kind) -> list[_Tier]:
         if kind not in self._tiers:
-            running = [one for one in field_of(self._inventory, kind).entries if one.unconditional or self._runs(one)]
+            field = field_of(self._inventory, kind)
+            maybe = (field.entries[at] for at in sorted(self._wanted(field)))
+            running = [one for one in maybe if one.unconditional or self._runs(one)]
             groups = [list(group) for _, group in groupby(running, key=lambda one: one.flight.priority)]
             sums = (list(accumulate(one.flight.row.weight for one in group)) for group in groups)
             self._tiers[kind] = [_Tier(group, weights) for group, weights in zip(groups, sums, strict=True)]
         return self._tiers[kind]
 
+    def _wanted(self, field: Field) -> set[int]:
+        """The entries that this page does not lack a value for, so that most flights need not be looked at."""
+        wanted = set(field.anywhere)
+        for key, entries in field.wanting.items():
+            for value in self._values.of(key):
+                wanted.update(entries.get(value, ()))
+        return wanted
+
     def _runs(self, entry: Entry) -> bool:
         id = entry.flight.id
-        if id not in self._refused:
-            self._refused[id] = refuse_page(entry.flight, self._values, self._now) is not None
-        return not self._refused[id]
+        if id not in self._running:
+            self._running[id] = refuse_page(entry.flight, self._values, self._now) is None
+        return self._running[id]
 
 
 def _drawn(lots: Lots, draws: Iterator[float]) -> Sequence[Candidate]:

@@ -121,7 +121,6 @@ def _client(url: str, *, answer_s: float, connect_s: float, connections: int) ->
         socket_timeout=answer_s,
         socket_connect_timeout=connect_s,
         retry=Retry(NoBackoff(), 0),
-        health_check_interval=15,
         client_name=f"adlayout/{__version__}/{os.getpid()}",
         protocol=2,
     )
