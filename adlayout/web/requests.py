@@ -6,11 +6,11 @@ Knows both forms of the contract; never what is done with the article.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
-from urllib.parse import parse_qsl
-from uuid import uuid4
+from urllib.parse import unquote_plus
 
 from adlayout.errors import Fault, NotAnArticle, UnsupportedBody
 from adlayout.model import ArticleFacts, Device, Output, Request
@@ -32,6 +32,7 @@ _HEADER_FIELDS = {
     b"adlayout-consent-gpc": "consent.gpc",
     b"adlayout-consent-coppa": "consent.coppa",
 }
+_ARTICLE_FIELDS = frozenset(path for path in FIELDS if path.startswith("article."))
 _ATTRIBUTES = "context.attributes"
 
 
@@ -67,10 +68,12 @@ def _received(html: str, charset: Charset, headers: Headers, pairs: list[tuple[s
 
 
 def _request(html: str, fields: Fields, headers: Headers) -> Request:
+    if not fields.values and not fields.flaws:
+        return Request(html=html, request_id=_request_id(headers))
     device = fields.text("device")
     return Request(
         html=html,
-        facts=_facts(fields),
+        facts=_facts(fields) if fields.values.keys() & _ARTICLE_FIELDS else ArticleFacts(),
         site=fields.text("site"),
         layout=fields.text("layout"),
         output=Output(fields.text("output") or Output.PAGE),
@@ -108,16 +111,15 @@ def _warnings(fields: Fields) -> tuple[str, ...]:
 
 
 def _request_id(headers: Headers) -> str:
-    given = FIELDS["request_id"].read(headers.get(b"x-request-id", b"").decode("latin-1"))
-    return given if isinstance(given, str) else uuid4().hex
+    sent = headers.get(b"x-request-id")
+    given = FIELDS["request_id"].read(sent.decode("latin-1")) if sent else None
+    return given if isinstance(given, str) else os.urandom(16).hex()
 
 
 def _from_headers(headers: Headers) -> Iterator[tuple[str, object]]:
-    for name, path in _HEADER_FIELDS.items():
-        value = headers.get(name)
-        if value is not None:
-            text = value.decode("utf-8", "replace").strip()
-            yield path, text.split(",") if path in LISTS else _number(text) if path in NUMBERS else text
+    for name in _HEADER_FIELDS.keys() & headers.keys():
+        path, text = _HEADER_FIELDS[name], headers[name].decode("utf-8", "replace").strip()
+        yield path, text.split(",") if path in LISTS else _number(text) if path in NUMBERS else text
 
 
 def _json(body: bytes) -> tuple[str, list[tuple[str, object]]]:
@@ -142,7 +144,8 @@ def _query(query: bytes) -> list[tuple[str, object]]:
     pairs: dict[str, object] = {}
     lists: dict[str, list[object]] = {}
     attributes: dict[str, object] = {}
-    for name, value in parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True):
+    for pair in query.decode("utf-8", "replace").split("&"):
+        name, _, value = map(_unquoted, pair.partition("="))
         path = f"article.{name}" if f"article.{name}" in FIELDS else name
         given = _number(value) if path in NUMBERS else value
         if path.startswith(f"{_ATTRIBUTES}."):
@@ -152,6 +155,10 @@ def _query(query: bytes) -> list[tuple[str, object]]:
         else:
             pairs[path] = given
     return [*pairs.items(), *lists.items(), *([(_ATTRIBUTES, attributes)] if attributes else [])]
+
+
+def _unquoted(text: str) -> str:
+    return unquote_plus(text) if "%" in text or "+" in text else text
 
 
 def _number(text: str) -> object:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import TypeAlias
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -15,6 +16,8 @@ from adlayout.model import Filled, Page
 from adlayout.web.charsets import Charset, without_surrogates
 from adlayout.web.requests import Received
 
+RawHeaders: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
 JSON = "application/json"
 _PLAIN = re.compile(r"[\x21-\x2b\x2d-\x7e]*")  # visible ASCII without the comma that parts a list
 _SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in ",%")
@@ -22,10 +25,12 @@ _SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in ",%"
 
 def page_answer(page: Page, received: Received, *, as_json: bool) -> Response:
     """The 200 of compose: the page in the request's charset, or as JSON."""
-    request_id = received.request.request_id
     body = _json_body(page, received) if as_json else _html_body(page, received.charset)
+    answer = Response(body)
     media = JSON if as_json else f"text/html; charset={received.charset.label}"
-    return Response(body, headers=_headers(page, request_id) | {"Content-Type": media})
+    answer.raw_headers += _fixed_headers(page.layout, page.device, page.cacheable_s, media)
+    answer.raw_headers += _own_headers(page, received.request.request_id)
+    return answer
 
 
 def json_answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -46,13 +51,24 @@ def _json_body(page: Page, received: Received) -> bytes:
     return json.dumps(answer).encode()
 
 
-def _headers(page: Page, request_id: str) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def _fixed_headers(layout: str, device: str, cacheable_s: int, media: str) -> RawHeaders:
+    """What many answers share: encoded once."""
+    name = _header_list((layout,))
+    return _raw(
+        {
+            "Content-Type": media,
+            "Cache-Control": f"public, max-age={cacheable_s}" if cacheable_s > 0 else "private, no-store",
+            "Vary": "Accept",
+            "Adlayout-Layout": name,
+            "Adlayout-Cache-Key": f"layout={name};variation=;device={device}",
+        }
+    )
+
+
+def _own_headers(page: Page, request_id: str) -> RawHeaders:
     headers = {
-        "Adlayout-Layout": _header_list((page.layout,)),
         "Adlayout-Slots": f"{sum(isinstance(each, Filled) for each in page.decisions)}/{len(page.decisions)}",
-        "Adlayout-Cache-Key": f"layout={_header_list((page.layout,))};variation=;device={page.device}",
-        "Cache-Control": f"public, max-age={page.cacheable_s}" if page.cacheable_s > 0 else "private, no-store",
-        "Vary": "Accept",
         "X-Request-Id": request_id,
     }
     if page.degraded:
@@ -61,7 +77,11 @@ def _headers(page: Page, request_id: str) -> dict[str, str]:
         headers["Adlayout-Warnings"] = _header_list(page.warnings)
     if page.timings_ms or page.cached:
         headers["Server-Timing"] = _server_timing(page)
-    return headers
+    return _raw(headers)
+
+
+def _raw(headers: Mapping[str, str]) -> RawHeaders:
+    return tuple([(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()])
 
 
 def _header_list(values: Iterable[str]) -> str:
