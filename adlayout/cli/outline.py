@@ -17,7 +17,7 @@ _RED: Final = "31"
 _YELLOW: Final = "33"
 _AD: Final = "1;32"
 
-_NARROWEST: Final = 50
+_NARROWEST: Final = 60
 _TAG_ROOM: Final = 11
 _GAP_INDENT: Final = " " * 5
 _GAP_ROOM: Final = 11
@@ -40,7 +40,7 @@ MEANING: Final[Mapping[Reason, str]] = {
 def draw(article: Article, plan: Plan, *, colour: bool, width: int) -> str:
     """The outline: every block, between the blocks every gap with its verdict and reasons, and the totals.
 
-    `width` is that of the terminal in columns; under 50 it is drawn as for 50.
+    `width` is that of the terminal in columns; under 60 it is drawn as for 60.
     """
     pen = _Pen(colour, max(width, _NARROWEST))
     return "\n".join([*_outline(pen, article, plan), "", *_totals(pen, article, plan)])
@@ -134,10 +134,12 @@ def _totals(pen: _Pen, article: Article, plan: Plan) -> Iterator[str]:
         f" {verdicts[Verdict.REFUSED]} refused, {verdicts[Verdict.FREE]} free"
     )
     yield from _tally(pen, plan)
-    for dropped in plan.dropped:
-        yield pen.ink(f"dropped: the ad due at gap {dropped.due_gap}: {dropped.reason.value}, {MEANING[dropped.reason]}", _YELLOW)
-    for warning in article.warnings:
-        yield pen.ink(f"warning: {warning}", _YELLOW)
+    said = [
+        f"dropped: the ad due at gap {dropped.due_gap}: {dropped.reason.value}, {MEANING[dropped.reason]}"
+        for dropped in plan.dropped
+    ]
+    for text in (*said, *(f"warning: {warning}" for warning in article.warnings)):
+        yield from (pen.ink(line, _YELLOW) for line in _wrapped(text, pen.width))
 
 
 def _tally(pen: _Pen, plan: Plan) -> Iterator[str]:

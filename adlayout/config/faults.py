@@ -70,7 +70,14 @@ def found_faults(exc: ValidationError, data: object, model: type[BaseModel]) -> 
         messages = joined.setdefault((found.trail, found.at_key), [])
         if found.message not in messages:
             messages.append(found.message)
-    return tuple(Found(trail, " or ".join(messages), at_key) for (trail, at_key), messages in joined.items())
+    return tuple(Found(trail, _joined(messages), at_key) for (trail, at_key), messages in joined.items())
+
+
+def _joined(messages: list[str]) -> str:
+    """`expected a (got x)` and `expected b (got x)` as `expected a or b (got x)`."""
+    said, _, got = messages[0].partition(" (got ")
+    others = [message.removesuffix(f" (got {got}").removeprefix("expected ") for message in messages[1:]]
+    return " or ".join([said, *others]) + (f" (got {got}" if got else "")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -12,13 +12,18 @@ from adlayout.config.source import Trail
 
 
 def keys_at(model: type[BaseModel], trail: Trail, data: object) -> set[str]:
-    """The keys that the model allows at the end of a trail."""
-    kinds: set[object] = set(_arms(model))
+    """The keys that the model allows at the end of a trail through the data."""
+    kinds: list[object] = list(_arms(model))
     for step in trail:
-        kinds = {arm for kind in kinds for below in _below(kind, step, data) for arm in _arms(below)}
+        kinds = [arm for kind in _meant(kinds, data) for below in _below(kind, step) for arm in _arms(below)]
         found = inside(data, step)
         data = found[0] if found else None
-    return {name for kind in kinds if _is_model(kind) and _matches(kind, data) for name in _fields(kind)}
+    return {name for kind in _meant(kinds, data) if _is_model(kind) for name in _fields(kind)}
+
+
+def _meant(kinds: list[object], data: object) -> list[object]:
+    """Of the arms of a tagged union the one whose tag the data has; all of them where none has it."""
+    return [kind for kind in kinds if not _is_model(kind) or _matches(kind, data)] or kinds
 
 
 def inside(data: object, step: str | int) -> tuple[object] | None:
@@ -43,10 +48,10 @@ def _arms(kind: object) -> Iterator[object]:
         yield kind
 
 
-def _below(kind: object, step: str | int, data: object) -> Iterator[object]:
+def _below(kind: object, step: str | int) -> Iterator[object]:
     """The types that may stand under a step of a type."""
     if _is_model(kind):
-        if _matches(kind, data) and (annotation := _fields(kind).get(str(step))) is not None:
+        if (annotation := _fields(kind).get(str(step))) is not None:
             yield annotation
         return
     arguments = [argument for argument in get_args(kind) if argument is not Ellipsis]

@@ -81,7 +81,7 @@ class Source:
 def dotted(trail: Trail) -> str:
     """The trail as people write it, `sites.default.layouts.0.when`; what cannot be printed is escaped."""
     steps = (str(step) for step in trail)
-    return ".".join(step if step.isprintable() else ascii(step) for step in steps)
+    return ".".join(step if step.isprintable() else ascii(step)[1:-1] for step in steps)
 
 
 def parse(text: str, name: str) -> Source:

@@ -1,0 +1,112 @@
+"""`adlayout compose`: one page with the ads of the config directory, no server and no store needed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from adlayout.answers import page_json
+from adlayout.assemble import Edition, assemble
+from adlayout.cli.directory import add_config, config_directory
+from adlayout.cli.terminal import print_json, read_article, warn, write_article
+from adlayout.compose import Composer
+from adlayout.config.faults import nearest
+from adlayout.decision.inventory import read_inventory, without
+from adlayout.errors import InputError
+from adlayout.model import Device, Output, Page, Request
+from adlayout.rendering.creative import Prepared
+from adlayout.upkeep import Shelf, Stock
+
+_EXAMPLE = """examples:
+  adlayout compose article.html -o page.html
+  adlayout compose article.html --layout every-2 --output fragment
+  curl -s https://example.com/body.html | adlayout compose - --json
+
+The ads are those of inventory/ in the config directory. The same article gives the same page each time; --seed
+changes which ads are drawn."""
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command and its options."""
+    parser = subparsers.add_parser(
+        "compose",
+        help="one page, no server needed",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_request(parser)
+    parser.add_argument(
+        "--output", type=Output, choices=list(Output), default=Output.PAGE, help="how much (default: %(default)s)"
+    )
+    parser.add_argument("--seed", default="adlayout compose", metavar="TEXT", help="seeds every random choice")
+    parser.add_argument("--json", action="store_true", help="print the whole answer as JSON")
+    parser.add_argument("-o", dest="into", type=Path, metavar="FILE", help="write the page there")
+    parser.set_defaults(run=run)
+
+
+def add_request(parser: argparse.ArgumentParser) -> None:
+    """Adds what says which article is meant and how it is to be laid out."""
+    parser.add_argument(
+        "article", metavar="ARTICLE.html", help="the article's body HTML in UTF-8; - reads it from stdin"
+    )
+    parser.add_argument("--layout", metavar="NAME", help="the layout (default: what the site says)")
+    parser.add_argument("--site", metavar="ID", help="the site (default: that of the config)")
+    parser.add_argument(
+        "--device", type=Device, choices=list(Device), default=Device.MOBILE, help="(default: %(default)s)"
+    )
+    add_config(parser)
+
+
+def known(args: argparse.Namespace, edition: Edition) -> Request:
+    """The request that the options spell. Raises `InputError` for a layout or site that is not there."""
+    for what, name, names in (
+        ("layout", args.layout, edition.layouts),
+        ("site", args.site, edition.settings.sites),
+    ):
+        if name is not None and name not in names:
+            raise InputError(f'no {what} "{name}", {nearest(name, names)}')
+    return Request(html=read_article(args.article), site=args.site, layout=args.layout, device=args.device)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Writes the page, and says on standard error what is not as it should be."""
+    edition = assemble(config_directory(args.config), os.environ)
+    asked = known(args, edition)
+    request = Request(
+        html=asked.html,
+        site=asked.site,
+        layout=asked.layout,
+        device=asked.device,
+        output=args.output,
+        seed=args.seed,
+        request_id="cli",
+    )
+    page = Composer(edition, _shelf(edition)).compose(request, now=datetime.now(UTC))
+    for said in (*page.warnings, *(f"degraded: {reason.value}" for reason in page.degraded)):
+        warn(said)
+    _write(args, page)
+    return 0
+
+
+def _write(args: argparse.Namespace, page: Page) -> None:
+    if args.json:
+        print_json(page_json(page, "cli"))
+    else:
+        write_article("".join(piece.text for piece in page.pieces), args.into)
+
+
+def _shelf(edition: Edition) -> Shelf:
+    """The ads of the config directory, ready to be put into a page; those that are not good are named."""
+    inventory, bad_rows = read_inventory(edition.house_rows)
+    for row in bad_rows:
+        warn(f"{row.kind} {row.id}: {row.message}")
+    prepared: dict[str, Prepared] = {}
+    for id, creative in inventory.creatives.items():
+        try:
+            prepared[id] = edition.prepare(creative)
+        except ValueError as exc:
+            warn(f"creative {id}: {exc}")
+    unprepared = inventory.creatives.keys() - prepared.keys()
+    return Shelf(Stock(without(inventory, unprepared), prepared))
