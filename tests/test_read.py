@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -157,6 +158,12 @@ def test_bytes_that_are_no_utf_8_are_a_fault_at_the_byte(tmp_path: Path) -> None
     path = tmp_path / "latin.yaml"
     path.write_bytes("a: 1\né: ".encode() + b"\xe9")
     assert faults_at("", path) == (Fault(f"{path}:2:4", "not UTF-8 (got the byte 0xe9): save the file as UTF-8"),)
+
+
+def test_json_as_programs_write_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "drawing.json"
+    path.write_text(json.dumps({"every": '\U0001f600 \\ud83d\\ude00 "\n', "size": 3}, indent="\t"))
+    assert read(path, Drawing) == Drawing(every='\U0001f600 \\ud83d\\ude00 "\n', size=3)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def add_request(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
 
 
-def known(args: argparse.Namespace, edition: Edition) -> Request:
+def request_of(args: argparse.Namespace, edition: Edition) -> Request:
     """The request that the options spell. Raises `InputError` for a layout or site that is not there."""
     for what, name, names in (
         ("layout", args.layout, edition.layouts),
@@ -73,16 +74,8 @@ def known(args: argparse.Namespace, edition: Edition) -> Request:
 def run(args: argparse.Namespace) -> int:
     """Writes the page, and says on standard error what is not as it should be."""
     edition = assemble(config_directory(args.config), os.environ)
-    asked = known(args, edition)
-    request = Request(
-        html=asked.html,
-        site=asked.site,
-        layout=asked.layout,
-        device=asked.device,
-        output=args.output,
-        seed=args.seed,
-        request_id="cli",
-    )
+    asked = request_of(args, edition)
+    request = replace(asked, output=args.output, seed=args.seed, request_id="cli")
     page = Composer(edition, _shelf(edition)).compose(request, now=datetime.now(UTC))
     for said in (*page.warnings, *(f"degraded: {reason.value}" for reason in page.degraded)):
         warn(said)

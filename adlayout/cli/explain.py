@@ -8,7 +8,7 @@ import sys
 
 from adlayout.answers import plan_json
 from adlayout.assemble import assemble
-from adlayout.cli.compose import add_request, known
+from adlayout.cli.compose import add_request, request_of
 from adlayout.cli.directory import config_directory
 from adlayout.cli.outline import draw
 from adlayout.cli.terminal import has_colour, ink, print_json, width
@@ -39,7 +39,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def run(args: argparse.Namespace) -> int:
     """Draws the outline, or prints the plan."""
     edition = assemble(config_directory(args.config), os.environ)
-    planned = Composer(edition, Shelf()).plan(known(args, edition))
+    planned = Composer(edition, Shelf()).plan(request_of(args, edition))
     if args.json:
         print_json(plan_json(planned))
         return 0

@@ -6,7 +6,7 @@ import argparse
 import os
 from http.client import HTTPException
 from typing import Final
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
 from adlayout.cli.directory import add_config, config_directory
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     except HTTPError as exc:
         status = exc.code
     except (OSError, HTTPException, ValueError) as exc:
-        complain(f"{url}: {exc}")
+        complain(f"{url}: {exc.reason if isinstance(exc, URLError) else exc}")
         return 1
     if status != 200:
         complain(f"{url}: answered {status}")

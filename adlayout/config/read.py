@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -12,6 +13,9 @@ from adlayout.config.source import Source, Trail, dotted, parse, spot_of_byte
 from adlayout.errors import ConfigError, Fault
 
 M = TypeVar("M", bound=BaseModel)
+
+# JSON is YAML but for this: what it writes in two escapes, as most of its writers do, YAML writes in one.
+_SURROGATES: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 
 
 def read(path: Path, model: type[M]) -> M:
@@ -26,11 +30,17 @@ def open_source(path: Path) -> Source:
     except OSError as exc:
         raise ConfigError((Fault(str(path), f"cannot be read: {(exc.strerror or str(exc)).lower()}"),)) from exc
     try:
-        return parse(body.decode("utf-8-sig"), str(path))
+        text = body.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         spot = spot_of_byte(body, exc.start)
         message = f"not UTF-8 (got the byte 0x{body[exc.start]:02x}): save the file as UTF-8"
         raise ConfigError((Fault(f"{path}:{spot.line}:{spot.column}", message),)) from exc
+    return parse(_SURROGATES.sub(_one_character, text) if path.suffix == ".json" else text, str(path))
+
+
+def _one_character(match: re.Match[str]) -> str:
+    high, low = int(match[2], 16), int(match[3], 16)
+    return f"{match[1]}\\U{0x10000 + ((high - 0xD800) << 10) + low - 0xDC00:08x}"
 
 
 def fit(source: Source, model: type[M]) -> M:
