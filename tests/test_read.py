@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,6 +47,9 @@ class Drawing(Keys):
     shapes: tuple[Annotated[Circle | Square, Field(discriminator="type")], ...] = ()
     size: int | Literal["auto"] = 1
     named: dict[str, Circle | None] = Field(default_factory=dict)
+    points: tuple[float, ...] = Field(default=(0.0,), min_length=1)
+    since: datetime | None = None
+    scale: float = Field(default=1.0, gt=0.0)
 
 
 def faults_of(text: str) -> list[str]:
@@ -206,12 +210,33 @@ def test_keys_below_free_names_are_known_too() -> None:
     ]
 
 
+def test_what_a_list_item_misses_is_told_at_the_item(tmp_path: Path) -> None:
+    path = tmp_path / "drawing.yaml"
+    path.write_text("shapes:\n  - type: circle\n  - side: 1\n")
+    assert faults_at("", path) == (
+        Fault(f"{path}:2:5", "shapes.0.radius: is missing"),
+        Fault(f"{path}:3:5", "shapes.1.type: is missing"),
+    )
+
+
+def test_a_list_of_bad_items_is_not_called_short() -> None:
+    assert faults_of("points: [a]") == ['points.0: expected a number (got "a")']
+    assert faults_of("points: []") == ["points: expected at least 1 of them"]
+
+
+def test_times_and_limits_are_told_as_they_are_written() -> None:
+    assert faults_of("since: tomorrow\nscale: -1") == [
+        'since: expected a time such as 2026-03-01T00:00:00+01:00 (got "tomorrow")',
+        "scale: expected more than 0 (got -1)",
+    ]
+
+
 def test_values_from_json_are_told_by_path_below_a_name() -> None:
     with pytest.raises(ConfigError) as caught:
-        validate({"every": 2, "szie": 3}, Drawing, at="layout")
+        validate({"every": 2, "shpaes": 3}, Drawing, at="layout")
     assert caught.value.faults == (
         Fault("layout.every", 'expected a distance such as "2 paragraphs" (got 2)'),
-        Fault("layout.szie", 'unknown key, did you mean "size"?'),
+        Fault("layout.shpaes", 'unknown key, did you mean "shapes"?'),
     )
 
 
@@ -224,5 +249,5 @@ def test_values_that_hold_become_the_model() -> None:
 def test_what_a_terminal_would_obey_is_escaped() -> None:
     assert faults_of('{"\\e[31m": 1, size: "\\e[2J"}') == [
         'size: expected a whole number or "auto" (got "\\u001b[2J")',
-        "\\x1b[31m: unknown key, there are: every, named, shapes, size",
+        "\\x1b[31m: unknown key, there are: every, named, points, scale, shapes, since, size",
     ]

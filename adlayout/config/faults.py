@@ -66,11 +66,18 @@ def found_faults(exc: ValidationError, data: object, model: type[BaseModel]) -> 
     """Every fault of `data` against `model`; what several arms of a union say of one value becomes one fault."""
     joined: dict[tuple[Trail, bool], list[str]] = {}
     for error in exc.errors(include_url=False):
+        if _is_echo(error):
+            continue
         found = _found(error, data, model)
         messages = joined.setdefault((found.trail, found.at_key), [])
         if found.message not in messages:
             messages.append(found.message)
     return tuple(Found(trail, _joined(messages), at_key) for (trail, at_key), messages in joined.items())
+
+
+def _is_echo(error: ErrorDetails) -> bool:
+    """Whether a list is called too short only because items of it, which are faults of their own, were not counted."""
+    return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
 
 
 def _joined(messages: list[str]) -> str:
@@ -137,11 +144,17 @@ def _message(error: ErrorDetails) -> str:
     if kind in ("literal_error", "enum"):
         return f"expected {_quoted(str(context['expected']))}"
     if kind in _LIMITS:
-        return _LIMITS[kind].format(**context)
+        return _LIMITS[kind].format(**{name: _plain(limit) for name, limit in context.items()})
     if kind == "int_from_float":
         return _EXPECTED["int"]
+    if kind.startswith(("datetime_", "timezone_")):
+        return "expected a time such as 2026-03-01T00:00:00+01:00"
     stem = kind.removesuffix("_type").removesuffix("_parsing")
     return _EXPECTED.get(stem) or error["msg"][:1].lower() + error["msg"][1:]
+
+
+def _plain(limit: object) -> object:
+    return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
 
 
 def _quoted(names: str) -> str:

@@ -62,14 +62,14 @@ class Source:
     laid_over: Mapping[Trail, str] = field(default_factory=dict)
 
     def spot(self, trail: Trail, *, key: bool = False) -> Spot:
-        """Where a value (or its key) stands; for what is not in the file, the nearest key above it."""
+        """Where a value (or its key) stands; for what is not in the file, the nearest key or list item above it."""
         first, second = (self.keys, self.values) if key else (self.values, self.keys)
         if found := first.get(trail) or second.get(trail):
             return found
-        above = trail
-        while above and above not in self.keys:
-            above = above[:-1]
-        return self.keys.get(above, Spot())
+        if not trail:
+            return Spot()
+        above = trail[:-1]
+        return self.keys.get(above) or self.spot(above)
 
     def fault(self, trail: Trail, message: str, *, key: bool = False) -> Fault:
         """A fault at `file:line:column`, or at what was laid over it, whose message begins with the dotted key."""
