@@ -14,11 +14,12 @@ LABEL org.opencontainers.image.title="adlayout" \
       org.opencontainers.image.licenses="MIT"
 RUN groupadd --gid 10001 adlayout && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent adlayout
 COPY --from=build /opt/adlayout /opt/adlayout
-COPY config /etc/adlayout
+WORKDIR /srv
+COPY config ./config
 ENV PATH=/opt/adlayout/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["adlayout", "healthcheck"]
 ENTRYPOINT ["adlayout"]
 # Off loopback the config asks for ADLAYOUT_PUBLIC_URL, the address that readers reach: pass it with -e.
-CMD ["serve", "--host", "0.0.0.0", "--port", "8080", "--config", "/etc/adlayout"]
+CMD ["serve", "--host", "0.0.0.0", "--port", "8080"]

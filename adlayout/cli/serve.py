@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from types import FrameType
 from urllib.parse import quote
 
 from adlayout.assemble import Edition, assemble
-from adlayout.errors import ConfigError, StoreError
+from adlayout.cli.directory import add_config, config_directory
 from adlayout.store import embedded, runtime
 from adlayout.store.client import Store
 from adlayout.upkeep import seed_if_empty
@@ -42,7 +41,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", type=Path, metavar="DIR", help="the config directory (default: ./config)")
+    add_config(parser)
     parser.add_argument("--host", help="the address to listen on (default: that of the config, else 127.0.0.1)")
     parser.add_argument("--port", help="the port, 0 for a free one (default: that of the config, else 8080)")
     parser.add_argument("--workers", metavar="N", help="processes (default: those of the config, else 1)")
@@ -51,21 +50,17 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serves until it is stopped; 1 where it cannot start."""
+    """Serves until it is stopped; 1 where the app does not start."""
     signal.signal(signal.SIGTERM, _leave)
-    directory = args.config or Path("config")
+    directory = config_directory(args.config)
     os.environ.update(_said(args))
-    try:
-        edition = assemble(directory, os.environ)
-        server = edition.settings.server
-        listener = listen(server.host, server.port)
-        with _store(edition, listener.port) as url:
-            os.environ.update({CONFIG_DIR: str(directory.resolve()), "ADLAYOUT_REDIS_URL": url})
-            _welcome(edition, listener, directory)
-            return 0 if serve_until_stopped(listener, workers=server.workers) else 1
-    except (ConfigError, StoreError) as exc:
-        print(exc, file=sys.stderr)
-        return 1
+    edition = assemble(directory, os.environ)
+    server = edition.settings.server
+    listener = listen(server.host, server.port)
+    with _store(edition, listener.port) as url:
+        os.environ.update({CONFIG_DIR: str(directory.resolve()), "ADLAYOUT_REDIS_URL": url})
+        _welcome(edition, listener, directory)
+        return 0 if serve_until_stopped(listener, workers=server.workers) else 1
 
 
 def _said(args: argparse.Namespace) -> dict[str, str]:

@@ -25,9 +25,12 @@ CONFIG_DIR = "ADLAYOUT_WORKER_CONFIG"
 _FIRST_STOCK_S = 3.0
 
 
-def create_app(edition: Edition, shelf: Shelf, store: Store | None) -> Starlette:
-    """The service over one edition of the config, one shelf of ads, and the store that fills it."""
-    doors = Doors(edition, Composer(edition, shelf), shelf, store is not None)
+def create_app(edition: Edition, shelf: Shelf, store: Store | None, *, samples: Path | None = None) -> Starlette:
+    """The service over one edition of the config, one shelf of ads, and the store that fills it.
+
+    `samples` is the directory of the articles that `/preview` shows.
+    """
+    doors = Doors(edition, Composer(edition, shelf), shelf, store is not None, samples)
 
     pace = Pace(poll_s=edition.settings.store.poll_ms / 1000)
 
@@ -53,9 +56,10 @@ def create_app(edition: Edition, shelf: Shelf, store: Store | None) -> Starlette
 
 def worker_app(env: Mapping[str, str] = os.environ) -> Starlette:
     """The app of one worker, as `serve` described it in the environment."""
-    edition = assemble(Path(env[CONFIG_DIR]), env)
+    directory = Path(env[CONFIG_DIR])
+    edition = assemble(directory, env)
     url = edition.settings.store.url
-    return create_app(edition, Shelf(), Store(url) if url else None)
+    return create_app(edition, Shelf(), Store(url) if url else None, samples=directory / "samples")
 
 
 async def _first_stock(shelf: Shelf) -> None:

@@ -46,6 +46,7 @@ class Doors:
     composer: Composer
     shelf: Shelf
     stored: bool
+    samples: Path | None = None
     life: Life = Life.STARTING
 
     def routes(self) -> list[Route]:
@@ -138,7 +139,7 @@ class Doors:
         return "degraded" if self.shelf.failure or self.shelf.last_ok is None else "ok"
 
     def _samples(self) -> dict[str, Path]:
-        return {path.stem: path for path in sorted((self.edition.directory / "samples").glob("*.html"))}
+        return {path.stem: path for path in sorted(self.samples.glob("*.html"))} if self.samples else {}
 
 
 def _untouched(received: Received) -> Page:

@@ -31,7 +31,7 @@ def newsroom(store_url: str) -> Iterator[TestClient]:
 
 async def _seed(url: str) -> None:
     store = Store(url)
-    await seed_if_empty(store, assemble(CONFIG, {}).sample_rows)
+    await seed_if_empty(store, assemble(CONFIG, {}).house_rows)
     await store.close()
 
 
