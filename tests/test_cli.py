@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from adlayout.cli.main import main
 from adlayout.cli.terminal import has_colour
 
 SHIPPED = Path(__file__).parent.parent / "config"
+PROGRAM = (sys.executable, "-c", "import sys; from adlayout.cli.main import main; sys.exit(main())")
 ARTICLE = "<h1>On the hill</h1>\n" + "\n".join(f"<p>Paragraph {n} says a little.</p>" for n in range(1, 7))
 
 Run = pytest.CaptureFixture[str]
@@ -83,6 +86,26 @@ def test_a_command_that_is_not_there_is_not_understood(capsys: Run) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["bake"])
     assert "bake" in capsys.readouterr().err
+
+
+def _started(*command: str, **env: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*PROGRAM, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **env}
+    )
+
+
+def test_a_reader_who_had_enough_is_no_failure_to_speak_of(config: Path) -> None:
+    with _started("config", "print") as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        program.stdout.close()
+        assert (program.stderr.read(), program.wait()) == (b"", 1)
+
+
+def test_marks_that_the_terminal_cannot_show_are_replaced(article: str, config: Path) -> None:
+    with _started("explain", article, PYTHONIOENCODING="ascii") as program:
+        out, err = program.communicate()
+    assert (b"? gap 0    first: needs" in out, err, program.returncode) == (True, b"", 0)
 
 
 # Which directory, and how it looks.
@@ -189,7 +212,7 @@ class Healthy(BaseHTTPRequestHandler):
     """A service that lives, and is ill everywhere else than at /healthz."""
 
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/healthz" and self.server.server_port else 503)
+        self.send_response(200 if self.path == "/healthz" else 404)
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
