@@ -1,0 +1,193 @@
+"""The flow of an article: what stands in the flow container, entry by entry, grouped into pieces. Knows no offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from turbohtml import Element, Node, Text
+
+from adlayout.article.measure import has_word, trim, words
+from adlayout.article.nodes import has_media, is_hidden, is_phrasing, lone_media, text_of
+from adlayout.article.selectors import Piece, element_test
+from adlayout.article.tags import COUNTED_MEDIA, WRAPPERS
+from adlayout.model import Count, Needs
+
+_MOST_DESCENTS = 4
+_MOST_OF_IT = 0.8
+
+
+class Kind(Enum):
+    """What an entry of the flow is."""
+
+    BLOCK = "block"
+    INLINE = "inline"
+    TEXT = "text"
+    ASIDE = "aside"  # comments and elements that belong to no block
+    OPEN = "open"  # an entered wrapper's start tag
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One node of the flow, or one edge of an entered wrapper."""
+
+    kind: Kind
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A block's entries: `first`..`last` index the flow; `piece` is what selectors and measures look at."""
+
+    first: int
+    last: int
+    piece: Piece
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The container, its entries in order, and the blocks they make."""
+
+    container: Element
+    entries: tuple[Entry, ...]
+    stretches: tuple[Stretch, ...]
+    warnings: tuple[str, ...]
+
+
+def flow_of(root: Element, needs: Needs) -> Flow:
+    """Finds the container, lays out what stands in it and groups it into blocks."""
+    excluded = element_test(root, needs.exclude_within)
+    entered = element_test(root, needs.enter)
+    container, warnings = _container(root, needs, excluded, entered)
+    entries = tuple(_entries(container, excluded, entered))
+    return Flow(container, entries, tuple(_stretches(entries)), warnings)
+
+
+def counts(piece: Piece, count: Count) -> bool:
+    """Whether an element's piece counts; anonymous paragraphs are the caller's to decide."""
+    if piece.tag in COUNTED_MEDIA and piece.tag in count.tags:
+        return True
+    return piece.tag in count.tags and is_enough_text(piece, count)
+
+
+def is_enough_text(piece: Piece, count: Count) -> bool:
+    """Whether the piece is text, and as much of it as a counted block needs."""
+    if piece.media and not piece.seen:
+        return False
+    enough_words = has_word(piece.text) if count.min_words == 1 else words(piece.text) >= count.min_words
+    return enough_words and (not count.min_chars or len(trim(piece.text)) >= count.min_chars)
+
+
+def _container(
+    root: Element, needs: Needs, excluded: Callable[[Element], bool], entered: Callable[[Element], bool]
+) -> tuple[Element, tuple[str, ...]]:
+    if needs.container is not None:
+        found = root.select_one(needs.container)
+        return (found, ()) if found is not None else (root, ("container_not_found",))
+    container = root
+    for _ in range(_MOST_DESCENTS):
+        wrappers = [
+            child
+            for child in container.children
+            if isinstance(child, Element)
+            and child.tag in WRAPPERS
+            and not (entered(child) or excluded(child) or is_hidden(child))
+        ]
+        inner = _holds_most(container, wrappers, needs.count, excluded) if wrappers else None
+        if inner is None:
+            break
+        container = inner
+    return container, ()
+
+
+def _holds_most(
+    container: Element, wrappers: Sequence[Element], count: Count, excluded: Callable[[Element], bool]
+) -> Element | None:
+    """The wrapper that holds most of what counts; of the characters where nothing counts."""
+    shares = {wrapper: _counted_inside(wrapper, count, excluded) for wrapper in wrappers}
+    total = _counted_inside(container, count, excluded)
+    if total == 0:
+        shares = {wrapper: len(trim(text_of((wrapper,)))) for wrapper in wrappers}
+        total = len(trim(text_of((container,))))
+    best = max(wrappers, key=lambda wrapper: shares[wrapper])
+    return best if total and shares[best] >= _MOST_OF_IT * total else None
+
+
+def _counted_inside(wrapper: Element, count: Count, excluded: Callable[[Element], bool]) -> int:
+    found = 0
+    waiting: list[Node] = list(wrapper.children)
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, Element) or is_hidden(node):
+            continue
+        if node.tag in count.tags:
+            nodes = (node,)
+            found += counts(Piece(node.tag, nodes, nodes, text_of(nodes), has_media(nodes)), count)
+        if not excluded(node):
+            waiting.extend(node.children)
+    return found
+
+
+def _entries(
+    container: Element, excluded: Callable[[Element], bool], entered: Callable[[Element], bool]
+) -> Iterator[Entry]:
+    waiting: list[Node | Entry] = list(reversed(container.children))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Entry):
+            yield node
+        elif isinstance(node, Text):
+            yield Entry(Kind.TEXT, node)
+        elif not isinstance(node, Element) or is_hidden(node):
+            yield Entry(Kind.ASIDE, node)
+        elif entered(node) and not excluded(node):
+            yield Entry(Kind.OPEN, node)
+            waiting.append(Entry(Kind.CLOSE, node))
+            waiting.extend(reversed(node.children))
+        else:
+            yield Entry(Kind.INLINE if is_phrasing(node) else Kind.BLOCK, node)
+
+
+def _stretches(entries: Sequence[Entry]) -> Iterator[Stretch]:
+    start = 0
+    for index, entry in enumerate(entries):
+        if entry.kind in {Kind.BLOCK, Kind.OPEN, Kind.CLOSE}:
+            yield from _paragraphs(entries, start, index)
+            start = index + 1
+            if entry.kind is Kind.BLOCK and isinstance(entry.node, Element):
+                nodes = (entry.node,)
+                yield Stretch(index, index, Piece(entry.node.tag, nodes, nodes, text_of(nodes), has_media(nodes)))
+    yield from _paragraphs(entries, start, len(entries))
+
+
+def _paragraphs(entries: Sequence[Entry], start: int, stop: int) -> Iterator[Stretch]:
+    """The anonymous paragraphs of a run: it is split after two or more `br` in a row."""
+    breaks = 0
+    inked: list[int] = []
+    for index in range(start, stop):
+        entry = entries[index]
+        if entry.kind is Kind.ASIDE or (isinstance(entry.node, Text) and not entry.node.data.strip(" \t\n\f\r")):
+            continue
+        if isinstance(entry.node, Element) and entry.node.tag == "br":
+            breaks += 1
+        else:
+            if breaks > 1:
+                yield from _anonymous(entries, inked)
+                inked = []
+            breaks = 0
+        inked.append(index)
+    yield from _anonymous(entries, inked)
+
+
+def _anonymous(entries: Sequence[Entry], inked: Sequence[int]) -> Iterator[Stretch]:
+    nodes = [entries[index].node for index in inked]
+    text, media = text_of(nodes), has_media(nodes)
+    piece = Piece(None, nodes, (), text, media)
+    if not media and not piece.seen:
+        return
+    lone = lone_media(nodes)
+    if lone:
+        piece = Piece("img", nodes, lone, text, media)
+    yield Stretch(inked[0], inked[-1], piece)
