@@ -1,0 +1,87 @@
+"""HTML in, an `Article` out: blocks that carry offsets, matches and only the measures that are asked for."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+
+from turbohtml import Element, parse_fragment
+
+from adlayout.article.flow import Flow, Stretch, counts, flow_of, is_enough_text
+from adlayout.article.measure import trim, words
+from adlayout.article.points import Points, points_of
+from adlayout.article.selectors import Matcher, Piece
+from adlayout.model import Article, Block, Needs
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """An article with the tree it came from; only `verify` looks at the tree."""
+
+    article: Article
+    source: str
+    root: Element
+    flow: Flow
+    points: tuple[int | None, ...]
+
+
+def parse(html: str, needs: Needs) -> Parsed:
+    """Parses the article as the content of `body`; any text is an article."""
+    source = html.replace("\r\n", "\n").replace("\r", "\n") if "\r" in html else html
+    root = parse_fragment(source, "body", source_locations=True)
+    flow = flow_of(root, needs)
+    points = points_of(source, flow)
+    article = Article(html, _blocks(root, flow, points, needs), points.gaps, flow.warnings)
+    return Parsed(_mapped(article), source, root, flow, points.gaps)
+
+
+def _blocks(root: Element, flow: Flow, points: Points, needs: Needs) -> tuple[Block, ...]:
+    matcher = Matcher(root, needs.selectors)
+    bare_counts = needs.count.bare_text == "always" or (
+        needs.count.bare_text == "auto"
+        and not any(stretch.piece.tag == "p" and counts(stretch.piece, needs.count) for stretch in flow.stretches)
+    )
+    return tuple(
+        _block(stretch, number, points, matcher, (needs, bare_counts))
+        for number, stretch in enumerate(flow.stretches, start=1)
+    )
+
+
+def _block(
+    stretch: Stretch, number: int, points: Points, matcher: Matcher, counting: tuple[Needs, bool]
+) -> Block:
+    needs, bare_counts = counting
+    piece = stretch.piece
+    first, last = points.spans[stretch.first], points.spans[stretch.last]
+    end = last[1] if last is not None and last[1] is not None else points.gaps[number]
+    return Block(
+        tag=piece.tag,
+        start=first[0] if first is not None else None,
+        end=end,
+        counted=bare_counts and is_enough_text(piece, needs.count) if piece.tag is None else counts(piece, needs.count),
+        hollow=_is_hollow(piece),
+        matches=matcher.matches(piece),
+        words=words(piece.text) if needs.words else 0,
+        chars=len(trim(piece.text)) if needs.chars else 0,
+    )
+
+
+def _is_hollow(piece: Piece) -> bool:
+    return not piece.seen and (not piece.media or piece.tag == "a")
+
+
+def _mapped(article: Article) -> Article:
+    """The article with its offsets counted in the text as sent, where a CRLF is two characters."""
+    if "\r\n" not in article.html:
+        return article
+    ends: list[int] = []
+    at = article.html.find("\r\n")
+    while at >= 0:
+        ends.append(at - len(ends))
+        at = article.html.find("\r\n", at + 2)
+
+    def back(offset: int | None) -> int | None:
+        return None if offset is None else offset + bisect_left(ends, offset)
+
+    blocks = tuple(replace(block, start=back(block.start), end=back(block.end)) for block in article.blocks)
+    return replace(article, blocks=blocks, offsets=tuple(back(offset) for offset in article.offsets))
