@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from adlayout.article.splice import splice
+from adlayout.compose import Planned
 from adlayout.model import Decision, Filled, Page
+from adlayout.placement.totals import totals
+from adlayout.rendering.slot import empty_slot
 
 Span = tuple[int, int]
 
@@ -62,4 +66,49 @@ def _slot_json(decision: Decision, span: Span | None) -> dict[str, object]:
         "campaign": decision.campaign if isinstance(decision, Filled) else None,
         "house": isinstance(decision, Filled) and decision.house,
         "reason": None if isinstance(decision, Filled) else decision.reason.value,
+    }
+
+
+def plan_json(planned: Planned) -> dict[str, object]:
+    """The plan as the contract words it; `html` is the article with an empty marked slot at each place."""
+    article, plan = planned.article, planned.plan
+    marked = splice(article.html, ((slot.offset or 0, empty_slot(slot)) for slot in plan.slots))
+    return {
+        "layout": planned.layout,
+        "device": planned.device.value,
+        "totals": totals(article)._asdict(),
+        "blocks": [
+            {
+                "block": number,
+                "tag": block.tag,
+                "start": block.start,
+                "end": block.end,
+                "words": block.words,
+                "chars": block.chars,
+                "counted": block.counted,
+            }
+            for number, block in enumerate(article.blocks, start=1)
+        ],
+        "gaps": [
+            {
+                "gap": gap.gap,
+                "offset": gap.offset,
+                "verdict": gap.verdict.value,
+                "slot": gap.slot,
+                "reasons": [
+                    {"rule": reason.rule.value, "needed": reason.needed, "actual": reason.actual}
+                    for reason in gap.reasons
+                ],
+            }
+            for gap in plan.gaps
+        ],
+        "slots": [
+            {"id": s.id, "type": s.style.type, "gap": s.gap, "offset": s.offset, "due_gap": s.due_gap}
+            for s in plan.slots
+        ],
+        "dropped": [
+            {"due_gap": dropped.due_gap, "position": None, "reason": dropped.reason.value} for dropped in plan.dropped
+        ],
+        "warnings": list(article.warnings),
+        "html": marked,
     }

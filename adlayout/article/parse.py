@@ -47,9 +47,7 @@ def _blocks(root: Element, flow: Flow, points: Points, needs: Needs) -> tuple[Bl
     )
 
 
-def _block(
-    stretch: Stretch, number: int, points: Points, matcher: Matcher, counting: tuple[Needs, bool]
-) -> Block:
+def _block(stretch: Stretch, number: int, points: Points, matcher: Matcher, counting: tuple[Needs, bool]) -> Block:
     needs, bare_counts = counting
     piece = stretch.piece
     first, last = points.spans[stretch.first], points.spans[stretch.last]

@@ -10,12 +10,12 @@ PHRASING = frozenset(
 )
 """Elements that stand in a line of text; with a block inside they are blocks themselves."""
 
-UNSEEN = frozenset("script style template link meta title base".split())
+UNSEEN = frozenset(["script", "style", "template", "link", "meta", "title", "base"])
 """Elements that belong to no block and are never measured."""
 
-MEDIA = frozenset("img picture video audio iframe embed object svg canvas".split())
-COUNTED_MEDIA = frozenset("figure img iframe video".split())
+MEDIA = frozenset(["img", "picture", "video", "audio", "iframe", "embed", "object", "svg", "canvas"])
+COUNTED_MEDIA = frozenset(["figure", "img", "iframe", "video"])
 """Media tags that count without text, where `count.tags` lists them."""
 
-WRAPPERS = frozenset("div section article main".split())
-VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+WRAPPERS = frozenset(["div", "section", "article", "main"])
+VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"])
