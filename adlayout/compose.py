@@ -137,7 +137,7 @@ class Composer:
 
     def _site_name(self, request: Request) -> str:
         settings = self._edition.settings
-        return request.site if request.site in settings.sites else settings.default_site  # type: ignore[return-value]
+        return request.site if request.site in settings.sites else settings.default_site
 
     def _site(self, request: Request) -> tuple[Site, list[Degraded]]:
         unknown = request.site is not None and request.site not in self._edition.settings.sites

@@ -216,7 +216,7 @@ class Native:
 
 @dataclass(frozen=True, slots=True)
 class Html:
-    """Markup of an advertiser; `sandbox` is `strict`, `scripts` (both in an iframe) or `first-party` (sanitised, inline)."""
+    """Markup of an advertiser; `sandbox` is `strict`, `scripts` (both framed) or `first-party` (sanitised, inline)."""
 
     markup: str
     sandbox: str = "strict"
@@ -298,7 +298,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of the answer: the article's own source (`sacred`), or text of ours; `slot` indexes the page's slots."""
+    """A stretch of the answer: the article's own source (`sacred`) or our text; `slot` indexes the page's slots."""
 
     text: str
     sacred: bool = False

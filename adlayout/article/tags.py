@@ -18,4 +18,6 @@ COUNTED_MEDIA = frozenset(["figure", "img", "iframe", "video"])
 """Media tags that count without text, where `count.tags` lists them."""
 
 WRAPPERS = frozenset(["div", "section", "article", "main"])
-VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"])
+VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
+)
