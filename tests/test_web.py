@@ -49,6 +49,7 @@ def without_ads(answer: dict[str, object]) -> str:
     html, start, end = str(answer["html"]), answer["article_start"], answer["article_end"]
     slots = answer["slots"]
     assert isinstance(slots, list)
+    assert isinstance(start, int)
     assert isinstance(end, int)
     spans = [(each["output_start"], each["output_end"]) for each in slots if each["gap"] is not None]
     for first, last in sorted((span for span in spans if span[0] is not None), reverse=True):
@@ -193,7 +194,7 @@ def test_a_plan_says_where_the_ads_would_stand(client: TestClient) -> None:
     plan = answer.json()
     assert (answer.status_code, set(plan)) == (
         200,
-        {"layout", "device", "totals", "blocks", "gaps", "slots", "dropped", "html"},
+        {"layout", "device", "totals", "blocks", "gaps", "slots", "dropped", "warnings", "html"},
     )
     assert len(plan["gaps"]) == len(plan["blocks"]) + 1
 

@@ -19,5 +19,3 @@ COUNTED_MEDIA = frozenset(["figure", "img", "iframe", "video"])
 
 WRAPPERS = frozenset(["div", "section", "article", "main"])
 VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
-    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
-)

@@ -21,11 +21,11 @@ JSON = {"content-type": "text/html", "accept": "application/json"}
 
 
 @pytest.fixture
-def newsroom(store_url: str) -> Iterator[TestClient]:
+def newsroom(clean_store: str) -> Iterator[TestClient]:
     """A service with the shipped config and its sample ads in a real store, asked from the same machine."""
     edition = assemble(CONFIG, {})
-    asyncio.run(_seed(store_url))
-    with TestClient(create_app(edition, Shelf(), Store(store_url)), client=("127.0.0.1", 50_000)) as client:
+    asyncio.run(_seed(clean_store))
+    with TestClient(create_app(edition, Shelf(), Store(clean_store)), client=("127.0.0.1", 50_000)) as client:
         yield client
 
 
