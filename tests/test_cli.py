@@ -341,7 +341,7 @@ def test_an_outline_is_drawn_for_an_article(article: str, config: Path, capsys: 
         "     ✗ gap 1    no_after: needs not h1, has h1",
         "                keep_with_next: needs not h1,",
         "                first: needs 2 paragraphs, has",
-        "  2  p          ¶1   Paragraph 1 says a little.",
+        "  2  p          ¶1   Paragraph 1 says a little",
         "     ✗ gap 2    first: needs 2 paragraphs, has",
     ]
     assert "3 ads in 7 blocks, 6 of them counted as paragraphs" in lines
