@@ -10,7 +10,7 @@ from secrets import token_hex
 from time import perf_counter
 
 from adlayout.article.parse import Parsed, parse
-from adlayout.article.verify import holds, unsafe_gaps
+from adlayout.article.verify import holds, is_balanced, unsafe_gaps
 from adlayout.assemble import Edition, selector_faults
 from adlayout.config.read import validate
 from adlayout.config.settings import Site
@@ -159,7 +159,10 @@ class Composer:
             self._plans.move_to_end(key)
             return self._plans[key], True
         parsed = parse(request.html, layout.needs)
-        planned = Planned(parsed.article, _safe_plan(parsed, layout), layout.name, request.device)
+        article = parsed.article
+        if not is_balanced(parsed):
+            article = replace(article, warnings=(*article.warnings, "unbalanced_article"))
+        planned = Planned(article, _safe_plan(parsed, layout), layout.name, request.device)
         self._plans[key] = planned
         self._cached_chars += len(request.html)
         while self._cached_chars > _CACHED_CHARS and len(self._plans) > 1:

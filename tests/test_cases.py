@@ -89,3 +89,18 @@ def test_the_page_minus_its_slots_is_the_article() -> None:
     page = composer().compose(Request(html, output=Output.FRAGMENT, seed="s"), now=datetime(2026, 11, 24, tzinfo=UTC))
     assert "".join(piece.text for piece in page.pieces if piece.sacred) == html
     assert len([piece for piece in page.pieces if piece.slot is not None]) == len(page.decisions) > 4
+
+
+@pytest.mark.parametrize(
+    ("html", "warnings"),
+    [
+        ("<p>one</p><p>two</p>", ()),
+        ("<p>one<p>two", ()),
+        ("<p>one</p></div><p>two</p>", ("unbalanced_article",)),
+        ("<b><p>one</p>", ("unbalanced_article",)),
+        ("<!-- open", ("unbalanced_article",)),
+    ],
+)
+def test_an_article_that_reaches_into_the_page_is_named(html: str, warnings: tuple[str, ...]) -> None:
+    page = composer().compose(Request(html), now=datetime(2026, 11, 24, tzinfo=UTC))
+    assert page.warnings == warnings

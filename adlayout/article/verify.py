@@ -148,3 +148,16 @@ def _windows(flow: Flow) -> list[tuple[int, int]]:
     after = [0, *(counts[stretch.last + 1] for stretch in flow.stretches)]
     until = [*(counts[stretch.first] for stretch in flow.stretches), counts[-1]]
     return list(zip(after, until, strict=True))
+
+
+def is_balanced(parsed: Parsed) -> bool:
+    """Whether the article stays within the element that a page puts around it."""
+    root = parse_fragment(f"<div>{parsed.source}</div><span></span>", "body")
+    children = root.children
+    return (
+        len(children) == 2
+        and isinstance(children[0], Element)
+        and children[0].inner_html == parsed.root.inner_html
+        and isinstance(children[1], Element)
+        and children[1].tag == "span"
+    )
