@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-ZERO_WIDTH = "\u00ad\u180e\u200b-\u200f\u2060\ufeff"
-_EDGES = re.compile(rf"^[\s{ZERO_WIDTH}]+|[\s{ZERO_WIDTH}]+$")
+ZERO_WIDTH = "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _LETTER = re.compile(r"[^\W_]")
 # Scripts written without spaces: every character of theirs is a word of its own.
 _SINGLE = re.compile(
@@ -16,7 +15,7 @@ _SINGLE = re.compile(
 
 def trim(text: str) -> str:
     """The text with its white space collapsed, and white space and zero-width characters trimmed at both ends."""
-    return _EDGES.sub("", " ".join(text.split()))
+    return " ".join(text.split()).strip(" " + ZERO_WIDTH)
 
 
 def is_visible(text: str) -> bool:
