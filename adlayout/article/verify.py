@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import TypeAlias
 
 from turbohtml import Element, Node, Text, parse_fragment
 
 from adlayout.article.flow import Flow, Kind
 from adlayout.article.parse import Parsed
 from adlayout.article.splice import splice
+
+Path: TypeAlias = tuple[int, ...]
 
 # However many gaps fail, the work stays bounded; what is not decided by then counts as unsafe.
 _MOST_PARSES = 256
@@ -52,22 +56,37 @@ def holds(parsed: Parsed, gaps: Sequence[int]) -> bool:
 
 
 def _stands(parsed: Parsed, root: Element, gaps: Sequence[int], marker: str) -> bool:
-    places = [_place(probe) for probe in _probes(root, marker)]
-    if not _taken_out(root, marker, len(gaps)) or not root.equals(parsed.root):
-        return False
+    probes = _probes(root, marker)
     order = dict(_order(parsed.root, parsed.flow))
+    found = _seats(probes, order)
+    if found is None or not _taken_out(root, marker, len(gaps)) or not root.equals(parsed.root):
+        return False
     windows = _windows(parsed.flow)
-    for gap, (path, before) in zip(gaps, places, strict=True):
-        seats = order.get(path)
-        if seats is None or not windows[gap][0] <= seats[before] <= windows[gap][1]:
-            return False
-    return True
+    return all(windows[gap][0] <= seat <= windows[gap][1] for gap, seat in zip(gaps, found, strict=True))
+
+
+def _seats(probes: Sequence[Element], order: Mapping[Path, Sequence[int]]) -> list[int] | None:
+    """The flow's sequence number at each probe; None where one stands outside of the flow."""
+    ours: frozenset[Node] = frozenset(probes)
+    seats: dict[Node, int] = {}
+    for parent in dict.fromkeys(probe.parent for probe in probes):
+        numbers = order.get(_path(parent, ours)) if parent is not None else None
+        if parent is None or numbers is None:
+            return None
+        rank = 0
+        for child in parent.children:
+            if child in ours:
+                # A tree that is not the article's may have more seats than the flow.
+                seats[child] = numbers[min(rank, len(numbers) - 1)]
+            else:
+                rank += not isinstance(child, Text)
+    return [seats[probe] for probe in probes]
 
 
 def _taken_out(root: Element, marker: str, expected: int) -> bool:
     """Takes the probes out of the tree; false where they are not what was put in."""
     probes = _probes(root, marker)
-    reference = parse_fragment(_probe(marker), "body").children[0]
+    reference = _reference(marker)
     if len(probes) != expected or not all(probe.equals(reference) for probe in probes):
         return False
     for probe in probes:
@@ -87,6 +106,7 @@ def _marker(source: str) -> str:
     return marker
 
 
+@lru_cache(maxsize=8)
 def _probe(marker: str) -> str:
     """The full markup of a slot: text alone would pass where a real ad breaks an open link."""
     return (
@@ -96,37 +116,35 @@ def _probe(marker: str) -> str:
     )
 
 
-def _is_probe(node: Node) -> bool:
-    return isinstance(node, Element) and node.tag == "aside" and (node.attr("data-adl-slot") or "").startswith("probe")
+@lru_cache(maxsize=8)
+def _reference(marker: str) -> Node:
+    """A probe as it must come out of the parser."""
+    return parse_fragment(_probe(marker), "body").children[0]
 
 
-def _rank(node: Node) -> int:
-    """How many siblings other than texts and probes stand before the node."""
-    rank = 0
-    sibling = node.previous_sibling
-    while sibling is not None:
-        rank += not isinstance(sibling, Text) and not _is_probe(sibling)
-        sibling = sibling.previous_sibling
-    return rank
-
-
-def _path(node: Node) -> tuple[int, ...]:
+def _path(node: Node, ours: frozenset[Node] = frozenset()) -> Path:
+    """The ranks that lead to a node from the root; `ours` count nowhere."""
     path: list[int] = []
     while node.parent is not None:
-        path.append(_rank(node))
+        path.append(_rank(node, ours))
         node = node.parent
     return tuple(reversed(path))
 
 
-def _place(probe: Element) -> tuple[tuple[int, ...], int]:
-    path = _path(probe)
-    return path[:-1], path[-1]
+def _rank(node: Node, ours: frozenset[Node]) -> int:
+    """How many siblings other than texts and `ours` stand before the node."""
+    rank = 0
+    sibling = node.previous_sibling
+    while sibling is not None:
+        rank += not isinstance(sibling, Text) and sibling not in ours
+        sibling = sibling.previous_sibling
+    return rank
 
 
-def _order(root: Element, flow: Flow) -> Iterator[tuple[tuple[int, ...], list[int]]]:
+def _order(root: Element, flow: Flow) -> Iterator[tuple[Path, list[int]]]:
     """For the container and each entered wrapper: the flow's sequence number at each of its seats."""
     number = 0
-    open_seats: list[tuple[tuple[int, ...], list[int]]] = [(_path(flow.container), [0])]
+    open_seats: list[tuple[Path, list[int]]] = [(_path(flow.container), [0])]
     for entry in flow.entries:
         if entry.kind is Kind.TEXT:
             continue
