@@ -8,7 +8,7 @@ from enum import Enum
 
 from turbohtml import Element, Node, Text
 
-from adlayout.article.measure import has_word, trim, words
+from adlayout.article.measure import BLANK, has_word, trim, words
 from adlayout.article.nodes import has_media, is_hidden, is_phrasing, lone_media, text_of
 from adlayout.article.selectors import Piece, element_test
 from adlayout.article.tags import COUNTED_MEDIA, WRAPPERS
@@ -168,7 +168,7 @@ def _paragraphs(entries: Sequence[Entry], start: int, stop: int) -> Iterator[Str
     inked: list[int] = []
     for index in range(start, stop):
         entry = entries[index]
-        if entry.kind is Kind.ASIDE or (isinstance(entry.node, Text) and not entry.node.data.strip(" \t\n\f\r")):
+        if entry.kind is Kind.ASIDE or (isinstance(entry.node, Text) and not entry.node.data.strip(BLANK)):
             continue
         if isinstance(entry.node, Element) and entry.node.tag == "br":
             breaks += 1

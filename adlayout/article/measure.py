@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+BLANK = " \t\n\f\r"
+"""What HTML calls white space."""
+
 ZERO_WIDTH = "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _LETTER = re.compile(r"[^\W_]")
 # Scripts written without spaces: every character of theirs is a word of its own.

@@ -10,9 +10,9 @@ from typing import TypeAlias
 from turbohtml import Comment, Element, Text, TokenType, tokenize
 
 from adlayout.article.flow import Entry, Flow, Kind
+from adlayout.article.measure import BLANK
 from adlayout.article.nodes import span_of
 
-_BLANK = " \t\n\f\r"
 _PLAIN_BLANK = re.compile(r"[ \t\n\f\r]*\Z")
 
 Span: TypeAlias = tuple[int, int | None]
@@ -102,7 +102,7 @@ def _next_start(flow: Flow, number: int) -> int:
 
 
 def _is_blank(entry: Entry) -> bool:
-    return isinstance(entry.node, Text) and not entry.node.data.strip(_BLANK)
+    return isinstance(entry.node, Text) and not entry.node.data.strip(BLANK)
 
 
 def _closes(entry: Entry) -> bool:
@@ -205,7 +205,7 @@ def _pieces(source: str, start: int, stop: int) -> list[tuple[str, Span]]:
 
 def _grow(stretch: str, text: list[int], begin: int, end: int) -> None:
     """Widens the text by what can be seen of a token."""
-    ink = stretch[begin:end].strip(_BLANK + "\0")
+    ink = stretch[begin:end].strip(BLANK + "\0")
     if ink:
         first = begin + stretch[begin:end].index(ink)
         text[:] = [text[0] if text else first, first + len(ink)]

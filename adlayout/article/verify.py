@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
@@ -9,10 +10,13 @@ from typing import TypeAlias
 from turbohtml import Element, Node, Text, parse_fragment
 
 from adlayout.article.flow import Flow, Kind
+from adlayout.article.measure import BLANK
 from adlayout.article.parse import Parsed
 from adlayout.article.splice import splice
 
 Path: TypeAlias = tuple[int, ...]
+# How many entries of the flow other than texts stand before, and how many characters of text since the last of them.
+Seat: TypeAlias = tuple[int, int]
 
 # However many gaps fail, the work stays bounded; what is not decided by then counts as unsafe.
 _MOST_PARSES = 256
@@ -65,21 +69,23 @@ def _stands(parsed: Parsed, root: Element, gaps: Sequence[int], marker: str) -> 
     return all(windows[gap][0] <= seat <= windows[gap][1] for gap, seat in zip(gaps, found, strict=True))
 
 
-def _seats(probes: Sequence[Element], order: Mapping[Path, Sequence[int]]) -> list[int] | None:
-    """The flow's sequence number at each probe; None where one stands outside of the flow."""
+def _seats(probes: Sequence[Element], order: Mapping[Path, Sequence[int]]) -> list[Seat] | None:
+    """Where in the flow each probe stands; None where one stands outside of it."""
     ours: frozenset[Node] = frozenset(probes)
-    seats: dict[Node, int] = {}
+    seats: dict[Node, Seat] = {}
     for parent in dict.fromkeys(probe.parent for probe in probes):
         numbers = order.get(_path(parent, ours)) if parent is not None else None
         if parent is None or numbers is None:
             return None
-        rank = 0
+        rank, chars = 0, 0
         for child in parent.children:
             if child in ours:
                 # A tree that is not the article's may have more seats than the flow.
-                seats[child] = numbers[min(rank, len(numbers) - 1)]
+                seats[child] = numbers[min(rank, len(numbers) - 1)], chars
+            elif isinstance(child, Text):
+                chars += len(child.data)
             else:
-                rank += not isinstance(child, Text)
+                rank, chars = rank + 1, 0
     return [seats[probe] for probe in probes]
 
 
@@ -158,13 +164,23 @@ def _order(root: Element, flow: Flow) -> Iterator[tuple[Path, list[int]]]:
     yield open_seats.pop()
 
 
-def _windows(flow: Flow) -> list[tuple[int, int]]:
-    """Per gap the sequence numbers between which it lies: after the block before, up to the block behind."""
-    counts = [0]
+def _windows(flow: Flow) -> list[tuple[Seat, Seat]]:
+    """Per gap the seats between which it lies: after the block before, up to the block behind."""
+    starts: list[Seat] = []
+    ends: list[Seat] = []
+    number, chars = 0, 0
     for entry in flow.entries:
-        counts.append(counts[-1] + (entry.kind is not Kind.TEXT))
-    after = [0, *(counts[stretch.last + 1] for stretch in flow.stretches)]
-    until = [*(counts[stretch.first] for stretch in flow.stretches), counts[-1]]
+        if isinstance(entry.node, Text):
+            text = entry.node.data
+            starts.append((number, chars + len(text) - len(text.lstrip(BLANK))))
+            ends.append((number, chars + len(text.rstrip(BLANK))))
+            chars += len(text)
+        else:
+            starts.append((number, sys.maxsize))
+            number, chars = number + 1, 0
+            ends.append((number, 0))
+    after = [(0, 0), *(ends[stretch.last] for stretch in flow.stretches)]
+    until = [*(starts[stretch.first] for stretch in flow.stretches), (number, sys.maxsize)]
     return list(zip(after, until, strict=True))
 
 

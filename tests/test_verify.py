@@ -1,0 +1,189 @@
+"""The proof against a plain comparison of trees: no unsafe gap gets an ad, and no safe one is refused."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+import yaml
+from turbohtml import Comment, Element, Node, Text, parse_fragment
+
+from adlayout.article.flow import Kind
+from adlayout.article.parse import Parsed, parse
+from adlayout.assemble import assemble
+from adlayout.compose import Composer
+from adlayout.model import Request
+from adlayout.placement.layout import compile_layout
+from adlayout.placement.schema import LayoutFile
+from adlayout.upkeep import Shelf
+
+OWN = Path(__file__).parent / "cases" / "markup.yaml"
+SHARED = os.environ.get("ADLAYOUT_CASES")
+# What no YAML file can hold.
+RAW = ("\ufeff<p>one</p>\0<p>t\0wo</p>", "<p>one</p>\udc80<p>\ud800two</p>")
+
+
+CONFIG = Path(__file__).parents[1] / "config"
+BLOCKS = {
+    "first": "1 block",
+    "every": "1 block",
+    "max_ads": 9999,
+    "end_guard": "0 blocks",
+    "no_after": [],
+    "no_before": [],
+    "keep_with_next": [],
+}
+NEEDS = compile_layout(LayoutFile.model_validate({"inline": BLOCKS}), "blocks").needs
+
+
+def own_articles() -> list[str]:
+    return [*yaml.safe_load(OWN.read_text("utf-8"))["articles"], *RAW]
+
+
+def shared_articles() -> list[str]:
+    files = sorted(Path(SHARED, "html5lib").glob("*.dat")) if SHARED else []
+    texts = [file.read_bytes().decode("utf-8", "surrogateescape") for file in files]
+    return [data for text in texts for data in re.findall(r"#data\n(.*?)\n#errors", text, re.DOTALL)]
+
+
+@pytest.fixture(scope="module")
+def composer() -> Composer:
+    return Composer(assemble(CONFIG, {}), Shelf())
+
+
+@pytest.mark.parametrize("html", own_articles())
+def test_ads_take_every_safe_gap_and_no_other(composer: Composer, html: str) -> None:
+    assert gaps_with_ads(composer, html) == gaps_by_comparison(html)
+
+
+def test_shared_inputs_take_ads_in_every_safe_gap_and_no_other(composer: Composer) -> None:
+    wrong = [html for html in shared_articles() if gaps_with_ads(composer, html) != gaps_by_comparison(html)]
+    assert wrong == []
+
+
+def gaps_with_ads(composer: Composer, html: str) -> list[int | None]:
+    return [slot.gap for slot in composer.plan(Request(html), {"inline": BLOCKS}).plan.slots]
+
+
+def gaps_by_comparison(html: str) -> list[int | None]:
+    """The gaps in which a probe alone changes nothing; of those that fail together the last ones left out."""
+    parsed = parse(html, NEEDS)
+    points = enumerate(parsed.points[1:], start=1)
+    safe = [gap for gap, point in points if point is not None and plainly_holds(parsed, [gap])]
+    while not plainly_holds(parsed, safe):
+        safe.pop()
+    return list(safe)
+
+
+_Token: TypeAlias = tuple[object, ...]
+
+_BLANK = " \t\n\f\r"
+_PROBE = (
+    '<aside class="adl-slot" data-adl-slot="oracle"><span>Advertisement</span><a href="#"><img src="#" alt=""></a>'
+    "<p>ad</p><div>ad</div><iframe></iframe></aside>"
+)
+
+
+@dataclass(slots=True)
+class _Tokens:
+    """A tree as a list: one entry for each tag, comment and character; probes are left out and told apart."""
+
+    tokens: list[_Token] = field(default_factory=list)
+    spans: dict[Node, tuple[int, int]] = field(default_factory=dict)
+    probes: list[tuple[int, int, list[_Token]]] = field(default_factory=list)
+
+
+def _tokens_of(root: Node) -> _Tokens:
+    """The root's content as tokens. A probe is told as where it stands, where its parent starts, and what it is."""
+    found = _Tokens()
+    waiting: list[tuple[Node, bool]] = [(root, True)]
+    while waiting:
+        node, opens = waiting.pop()
+        if not opens:
+            found.tokens.append(("end",))
+            found.spans[node] = (found.spans[node][0], len(found.tokens))
+        elif isinstance(node, Element) and node.attr("data-adl-slot") == "oracle":
+            parent = found.spans[node.parent][0] if node.parent is not None else -1
+            found.probes.append((len(found.tokens), parent, _alone(node)))
+        else:
+            start = len(found.tokens)
+            found.tokens += _opening(node)
+            found.spans[node] = (start, len(found.tokens))
+            if not isinstance(node, Text | Comment):
+                waiting.append((node, False))
+                waiting.extend((child, True) for child in reversed(node.children))
+    return found
+
+
+def plainly_holds(parsed: Parsed, gaps: Sequence[int]) -> bool:
+    """Whether probes at all these gaps together leave the tree as it is, each between its blocks, in the flow."""
+    return all(
+        _holds(parsed, gaps, scripting=scripting)
+        for scripting in ((False, True) if "<noscript" in parsed.source.lower() else (False,))
+    )
+
+
+def _holds(parsed: Parsed, gaps: Sequence[int], *, scripting: bool) -> bool:
+    page = parsed.source
+    for gap in reversed(gaps):
+        offset = parsed.points[gap]
+        assert offset is not None
+        page = page[:offset] + _PROBE + page[offset:]
+    article = _tokens_of(parsed.root if not scripting else parse_fragment(parsed.source, "body", scripting=True))
+    composed = _tokens_of(parse_fragment(page, "body", scripting=scripting))
+    if composed.tokens != article.tokens or len(composed.probes) != len(gaps):
+        return False
+    if any(markup != _REFERENCE for _, _, markup in composed.probes):
+        return False
+    return scripting or all(
+        _between(parsed, article, gap, at) and parent in _parents(parsed, article)
+        for gap, (at, parent, _) in zip(gaps, composed.probes, strict=True)
+    )
+
+
+def _between(parsed: Parsed, article: _Tokens, gap: int, at: int) -> bool:
+    """Whether the place is after the block above the gap and before the block below it."""
+    blocks = [stretch.piece.nodes for stretch in parsed.flow.stretches]
+    after = _edge(article, blocks[gap - 1][-1], 1) if gap else 0
+    before = _edge(article, blocks[gap][0], 0) if gap < len(blocks) else len(article.tokens)
+    return after <= at <= before
+
+
+def _edge(article: _Tokens, node: Node, side: int) -> int:
+    """Where a node starts (0) or ends (1); white space around a text is no part of its block."""
+    start, end = article.spans[node]
+    if isinstance(node, Text):
+        ink = node.data.strip(_BLANK)
+        start += node.data.index(ink)
+        end = start + len(ink)
+    return (start, end)[side]
+
+
+def _parents(parsed: Parsed, article: _Tokens) -> set[int]:
+    entered = [entry.node for entry in parsed.flow.entries if entry.kind is Kind.OPEN]
+    return {article.spans[node][0] for node in (parsed.flow.container, *entered)}
+
+
+def _opening(node: Node) -> list[_Token]:
+    match node:
+        case Element():
+            return [("start", node.tag, node.namespace, tuple(sorted(node.attrs.items())))]
+        case Text():
+            return list(zip(node.data))
+        case Comment():
+            return [("comment", node.data)]
+        case _:
+            return [(type(node).__name__, getattr(node, "target", None), getattr(node, "data", None))]
+
+
+def _alone(probe: Element) -> list[_Token]:
+    probe.attrs["data-adl-slot"] = "seen"
+    return _tokens_of(probe).tokens
+
+
+_REFERENCE = _alone(parse_fragment(_PROBE, "body").select("aside")[0])
