@@ -69,13 +69,23 @@ def _too_large(limit: int) -> TooLarge:
 # Who may ask.
 
 
-def admit(scope: Scope, headers: Mapping[bytes, bytes], token: str | None) -> None:
-    """Lets a caller with the token in, or, where none is configured, one on this machine; refuses everyone else."""
+def admit(
+    scope: Scope, headers: Mapping[bytes, bytes], token: str | None, *, variable: str = "ADLAYOUT_CMS_TOKEN"
+) -> None:
+    """Lets a caller with the token in, or, where none is configured, one on this machine; refuses everyone else.
+
+    `variable` is what sets the token, for those who are told that it is not set.
+    """
+    if may_ask(scope, headers, token):
+        return
     if token is None:
-        if not is_local(scope):
-            raise NotAllowed("without ADLAYOUT_CMS_TOKEN this route answers callers on the same machine only")
-    elif not hmac.compare_digest(_bearer(headers), token.encode()):
-        raise NotAllowed("send the header Authorization: Bearer with the token of this service")
+        raise NotAllowed(f"without {variable} this route answers callers on the same machine only")
+    raise NotAllowed("send the header Authorization: Bearer with the token of this service")
+
+
+def may_ask(scope: Scope, headers: Mapping[bytes, bytes], token: str | None) -> bool:
+    """Whether the caller has the token, or, where none is configured, is on this machine."""
+    return is_local(scope) if token is None else hmac.compare_digest(_bearer(headers), token.encode())
 
 
 def _bearer(headers: Mapping[bytes, bytes]) -> bytes:

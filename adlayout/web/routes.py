@@ -23,7 +23,7 @@ from adlayout.errors import BadPlan
 from adlayout.model import Degraded, Output, Page, Piece
 from adlayout.upkeep import Shelf
 from adlayout.web.charsets import without_surrogates
-from adlayout.web.limits import admit, deadline, is_local, read_body
+from adlayout.web.limits import admit, deadline, may_ask, read_body
 from adlayout.web.requests import Headers, Received, read_request
 from adlayout.web.responses import json_answer, page_answer, wants_json
 
@@ -97,7 +97,8 @@ class Doors:
 
     async def preview(self, request: Request) -> Response:
         """A sample article, composed, to look at in a browser."""
-        admit(request.scope, {}, None)
+        headers = dict(request.scope["headers"])
+        admit(request.scope, headers, self.edition.settings.admin_token, variable="ADLAYOUT_ADMIN_TOKEN")
         samples = self._samples()
         name = request.query_params.get("sample") or next(iter(samples), "")
         if name not in samples:
@@ -108,10 +109,11 @@ class Doors:
 
     async def index(self, request: Request) -> Response:
         """What this is, for a person who opens the address in a browser."""
+        may_see = may_ask(request.scope, dict(request.scope["headers"]), self.edition.settings.admin_token)
         links = [
             f'<li><a href="/preview?sample={quote(sample)}&amp;layout={quote(layout)}">'
             f"{html.escape(sample)}, layout {html.escape(layout)}</a>"
-            for sample in (self._samples() if is_local(request.scope) else ())
+            for sample in (self._samples() if may_see else ())
             for layout in self.edition.layouts
         ]
         routes = [f"<li><code>{route.path}</code>" for route in self.routes()]
