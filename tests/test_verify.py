@@ -107,7 +107,7 @@ def _tokens_of(root: Node) -> _Tokens:
         if not opens:
             found.tokens.append(("end",))
             found.spans[node] = (found.spans[node][0], len(found.tokens))
-        elif isinstance(node, Element) and node.attr("data-adl-slot") == "oracle":
+        elif isinstance(node, Element) and node.tag == "aside" and node.attr("data-adl-slot") == "oracle":
             parent = found.spans[node.parent][0] if node.parent is not None else -1
             found.probes.append((len(found.tokens), parent, _alone(node)))
         else:

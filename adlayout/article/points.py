@@ -13,7 +13,6 @@ from adlayout.article.flow import Entry, Flow, Kind
 from adlayout.article.measure import BLANK
 from adlayout.article.nodes import span_of
 
-_PLAIN_BLANK = re.compile(r"[ \t\n\f\r]*\Z")
 
 Span: TypeAlias = tuple[int, int | None]
 
