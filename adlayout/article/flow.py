@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from turbohtml import Element, Node, Text
 
 from adlayout.article.measure import BLANK, has_word, trim, words
-from adlayout.article.nodes import has_media, is_hidden, is_phrasing, lone_media, text_of
-from adlayout.article.selectors import Piece, element_test
+from adlayout.article.nodes import is_hidden, is_phrasing, lone_media, look, text_of
+from adlayout.article.selectors import Piece, element_test, piece_of
 from adlayout.article.tags import COUNTED_MEDIA, WRAPPERS
 from adlayout.model import Count, Needs
 
@@ -24,21 +25,20 @@ class Kind(Enum):
     BLOCK = "block"
     INLINE = "inline"
     TEXT = "text"
+    BLANK = "blank"  # a text of nothing but white space
     ASIDE = "aside"  # comments and elements that belong to no block
     OPEN = "open"  # an entered wrapper's start tag
     CLOSE = "close"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One node of the flow, or one edge of an entered wrapper."""
 
     kind: Kind
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """A block's entries: `first`..`last` index the flow; `piece` is what selectors and measures look at."""
 
     first: int
@@ -74,10 +74,10 @@ def counts(piece: Piece, count: Count) -> bool:
 
 def is_enough_text(piece: Piece, count: Count) -> bool:
     """Whether the piece is text, and as much of it as a counted block needs."""
-    if piece.media and not piece.seen:
+    if piece.media and not piece.line:
         return False
-    enough_words = has_word(piece.text) if count.min_words == 1 else words(piece.text) >= count.min_words
-    return enough_words and (not count.min_chars or len(trim(piece.text)) >= count.min_chars)
+    enough_words = has_word(piece.line) if count.min_words == 1 else words(piece.line) >= count.min_words
+    return enough_words and len(piece.line) >= count.min_chars
 
 
 def _container(
@@ -123,8 +123,7 @@ def _counted_inside(wrapper: Element, count: Count, excluded: Callable[[Element]
         if not isinstance(node, Element) or is_hidden(node):
             continue
         if node.tag in count.tags:
-            nodes = (node,)
-            found += counts(Piece(node.tag, nodes, nodes, text_of(nodes), has_media(nodes)), count)
+            found += counts(piece_of(node), count)
         if not excluded(node):
             waiting.extend(node.children)
     return found
@@ -139,7 +138,7 @@ def _entries(
         if isinstance(node, Entry):
             yield node
         elif isinstance(node, Text):
-            yield Entry(Kind.TEXT, node)
+            yield Entry(Kind.TEXT if node.data.strip(BLANK) else Kind.BLANK, node)
         elif not isinstance(node, Element) or is_hidden(node):
             yield Entry(Kind.ASIDE, node)
         elif entered(node) and not excluded(node):
@@ -151,26 +150,27 @@ def _entries(
 
 
 def _stretches(entries: Sequence[Entry]) -> Iterator[Stretch]:
-    start = 0
-    for index, entry in enumerate(entries):
-        if entry.kind in {Kind.BLOCK, Kind.OPEN, Kind.CLOSE}:
-            yield from _paragraphs(entries, start, index)
-            start = index + 1
-            if entry.kind is Kind.BLOCK and isinstance(entry.node, Element):
-                nodes = (entry.node,)
-                yield Stretch(index, index, Piece(entry.node.tag, nodes, nodes, text_of(nodes), has_media(nodes)))
-    yield from _paragraphs(entries, start, len(entries))
+    inked: list[int] = []
+    for index, (kind, node) in enumerate(entries):
+        if kind is Kind.INLINE or kind is Kind.TEXT:
+            inked.append(index)
+        elif kind is not Kind.BLANK and kind is not Kind.ASIDE:
+            if inked:
+                yield from _paragraphs(entries, inked)
+                inked = []
+            if kind is Kind.BLOCK and isinstance(node, Element):
+                yield Stretch(index, index, piece_of(node))
+    if inked:
+        yield from _paragraphs(entries, inked)
 
 
-def _paragraphs(entries: Sequence[Entry], start: int, stop: int) -> Iterator[Stretch]:
+def _paragraphs(entries: Sequence[Entry], run: Sequence[int]) -> Iterator[Stretch]:
     """The anonymous paragraphs of a run: it is split after two or more `br` in a row."""
     breaks = 0
     inked: list[int] = []
-    for index in range(start, stop):
-        entry = entries[index]
-        if entry.kind is Kind.ASIDE or (isinstance(entry.node, Text) and not entry.node.data.strip(BLANK)):
-            continue
-        if isinstance(entry.node, Element) and entry.node.tag == "br":
+    for index in run:
+        node = entries[index].node
+        if isinstance(node, Element) and node.tag == "br":
             breaks += 1
         else:
             if breaks > 1:
@@ -183,11 +183,9 @@ def _paragraphs(entries: Sequence[Entry], start: int, stop: int) -> Iterator[Str
 
 def _anonymous(entries: Sequence[Entry], inked: Sequence[int]) -> Iterator[Stretch]:
     nodes = [entries[index].node for index in inked]
-    text, media = text_of(nodes), has_media(nodes)
-    piece = Piece(None, nodes, (), text, media)
-    if not media and not piece.seen:
+    text, media = look(nodes)
+    line = trim(text)
+    if not media and not line:
         return
     lone = lone_media(nodes)
-    if lone:
-        piece = Piece("img", nodes, lone, text, media)
-    yield Stretch(inked[0], inked[-1], piece)
+    yield Stretch(inked[0], inked[-1], Piece("img" if lone else None, nodes, lone, text, line, media))

@@ -23,7 +23,7 @@ def trim(text: str) -> str:
 
 def is_visible(text: str) -> bool:
     """Whether anything in the text can be seen."""
-    return bool(trim(text))
+    return not text.isspace() and bool(trim(text))
 
 
 def has_word(text: str) -> bool:
@@ -33,7 +33,7 @@ def has_word(text: str) -> bool:
 
 def words(text: str) -> int:
     """The number of words: runs between white space with a letter or digit; Han and Kana count one by one."""
-    if _SINGLE.search(text) is None:
+    if text.isascii() or _SINGLE.search(text) is None:
         return sum(1 for run in text.split() if run.isalnum() or _LETTER.search(run))
     return sum(_words_of_run(run) for run in text.split())
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from turbohtml import Element, Node, Text
 
 from adlayout.article.measure import is_visible
-from adlayout.article.tags import MEDIA, PHRASING, UNSEEN, VOID
+from adlayout.article.tags import MEDIA, PHRASING, PLAIN_PHRASES, UNSEEN, VOID
 
 
 def is_hidden(element: Element) -> bool:
@@ -35,53 +35,54 @@ def is_phrasing(element: Element) -> bool:
     return True
 
 
-def text_of(nodes: Sequence[Node]) -> str:
-    """All visible text of the nodes; `br` and the edges of blocks are white space."""
-    if len(nodes) == 1 and _is_plain(nodes[0]):
-        node = nodes[0]
-        return node.data if isinstance(node, Text) else node.text
+def look(nodes: Sequence[Node]) -> tuple[str, bool]:
+    """All visible text of the nodes, and whether media is among them; `br` and the edges of blocks are white space."""
+    if len(nodes) == 1 and (text := _plain_text(nodes[0])) is not None:
+        return text, False
     parts: list[str] = []
-    waiting: list[Node | str] = list(reversed(nodes))
+    media = False
+    # Media counts even where its style hides it: whether it loads is the browser's affair.
+    waiting: list[tuple[Node, bool] | str] = [(node, True) for node in reversed(nodes)]
     while waiting:
-        node_or_space = waiting.pop()
-        if isinstance(node_or_space, str):
-            parts.append(node_or_space)
-        elif isinstance(node_or_space, Text):
-            parts.append(node_or_space.data)
-        elif isinstance(node_or_space, Element) and not is_hidden(node_or_space) and is_displayed(node_or_space):
-            space = "" if node_or_space.tag in PHRASING and node_or_space.tag != "br" else " "
-            waiting.append(space)
-            waiting.extend(reversed(node_or_space.children))
-            parts.append(space)
-    return "".join(parts)
-
-
-def _is_plain(node: Node) -> bool:
-    """Whether `.text` of the node is its visible text: nothing in it hides or breaks a line."""
-    if isinstance(node, Text):
-        return True
-    if not isinstance(node, Element) or not is_displayed(node):
-        return False
-    for child in node.children:
-        if isinstance(child, Text):
+        step = waiting.pop()
+        if isinstance(step, str):
+            parts.append(step)
             continue
-        if not isinstance(child, Element) or child.tag not in PHRASING or child.tag == "br" or child.attrs:
-            return False
-        if not all(isinstance(inner, Text) for inner in child.children):
-            return False
-    return True
+        node, shown = step
+        if isinstance(node, Text):
+            if shown:
+                parts.append(node.data)
+        elif isinstance(node, Element) and not is_hidden(node):
+            media = media or node.tag in MEDIA
+            shown = shown and is_displayed(node)
+            space = "" if not shown or (node.tag in PHRASING and node.tag != "br") else " "
+            parts.append(space)
+            waiting.append(space)
+            waiting.extend((child, shown) for child in reversed(node.children))
+    return "".join(parts), media
 
 
-def has_media(nodes: Iterable[Node]) -> bool:
-    """Whether a picture, film, sound or frame is among the nodes or inside them."""
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Element) and not is_hidden(node):
-            if node.tag in MEDIA:
-                return True
-            waiting.extend(node.children)
-    return False
+def text_of(nodes: Sequence[Node]) -> str:
+    """All visible text of the nodes."""
+    return look(nodes)[0]
+
+
+def _plain_text(node: Node) -> str | None:
+    """The text of a node in which nothing hides, breaks a line or is media; None for any other."""
+    if isinstance(node, Text):
+        return node.data
+    if not isinstance(node, Element) or node.tag in MEDIA or is_hidden(node) or not is_displayed(node):
+        return None
+    for child in node.children:
+        if not isinstance(child, Text) and not _is_plain_phrase(child):
+            return None
+    return node.text
+
+
+def _is_plain_phrase(node: Node) -> bool:
+    if not isinstance(node, Element) or node.tag not in PLAIN_PHRASES or node.attr("hidden") is not None:
+        return False
+    return is_displayed(node) and all(isinstance(inner, Text) for inner in node.children)
 
 
 def lone_media(nodes: Sequence[Node]) -> tuple[Element, ...]:

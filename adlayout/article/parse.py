@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from turbohtml import Element, parse_fragment
 
 from adlayout.article.flow import Flow, Stretch, counts, flow_of, is_enough_text
-from adlayout.article.measure import trim, words
+from adlayout.article.measure import words
 from adlayout.article.points import Points, points_of
 from adlayout.article.selectors import Matcher, Piece
 from adlayout.model import Article, Block, Needs
@@ -59,13 +59,13 @@ def _block(stretch: Stretch, number: int, points: Points, matcher: Matcher, coun
         counted=bare_counts and is_enough_text(piece, needs.count) if piece.tag is None else counts(piece, needs.count),
         hollow=_is_hollow(piece),
         matches=matcher.matches(piece),
-        words=words(piece.text) if needs.words else 0,
-        chars=len(trim(piece.text)) if needs.chars else 0,
+        words=words(piece.line) if needs.words else 0,
+        chars=len(piece.line) if needs.chars else 0,
     )
 
 
 def _is_hollow(piece: Piece) -> bool:
-    return not piece.seen and (not piece.media or piece.tag == "a")
+    return not piece.line and (not piece.media or piece.tag == "a")
 
 
 def _mapped(article: Article) -> Article:

@@ -13,7 +13,6 @@ from adlayout.article.flow import Entry, Flow, Kind
 from adlayout.article.measure import BLANK
 from adlayout.article.nodes import span_of
 
-
 Span: TypeAlias = tuple[int, int | None]
 
 
@@ -101,7 +100,7 @@ def _next_start(flow: Flow, number: int) -> int:
 
 
 def _is_blank(entry: Entry) -> bool:
-    return isinstance(entry.node, Text) and not entry.node.data.strip(BLANK)
+    return entry.kind is Kind.BLANK
 
 
 def _closes(entry: Entry) -> bool:
@@ -110,17 +109,22 @@ def _closes(entry: Entry) -> bool:
 
 def _spans(source: str, flow: Flow) -> tuple[Span | None, ...]:
     """The span of every entry; what has no location of its own is found between its located neighbours."""
-    spans: list[Span | None] = [_own_span(source, entry) for entry in flow.entries]
+    spans: list[Span | None] = []
     known: int | None = _content_start(flow.container)
     loose: list[int] = []
-    for index, span in enumerate(spans):
+    for index, entry in enumerate(flow.entries):
+        span = _own_span(source, entry)
+        spans.append(span)
         if span is None:
-            loose.append(index)
+            if entry.kind is not Kind.BLANK:
+                loose.append(index)
             continue
-        _settle(source, flow, spans, loose, (known, span[0]))
-        loose = []
+        if loose:
+            _settle(source, flow, spans, loose, (known, span[0]))
+            loose = []
         known = span[1]
-    _settle(source, flow, spans, loose, (known, content_end(source, flow.container)))
+    if loose:
+        _settle(source, flow, spans, loose, (known, content_end(source, flow.container)))
     return tuple(spans)
 
 
@@ -162,13 +166,12 @@ def _settle(
 ) -> None:
     """Finds the spans of the loose entries that lie between two places of the source."""
     start, stop = between
-    inked = [index for index in loose if not _is_blank(flow.entries[index])]
-    if not inked or start is None or stop is None or stop <= start:
+    if start is None or stop is None or stop <= start:
         return
     found = _pieces(source, start, stop)
-    expected = [_shape(flow.entries[index]) for index in inked]
+    expected = [_shape(flow.entries[index]) for index in loose]
     if [shape for shape, _ in found] == expected:
-        for index, (_, span) in zip(inked, found, strict=True):
+        for index, (_, span) in zip(loose, found, strict=True):
             spans[index] = span
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from turbohtml import Element, Node, Text, parse_fragment
 
 from adlayout.article.measure import is_visible, trim
-from adlayout.article.nodes import has_media, text_of
+from adlayout.article.nodes import look
 
 # A line of bold text longer than this is a paragraph that happens to be bold.
 _BOLD_LINE_CHARS = 80
@@ -20,27 +19,35 @@ _NAME = re.compile(r":(bold-line|media-only|floated|caption|lead-in|empty-block)
 _TAG = re.compile(r"[a-zA-Z][a-zA-Z0-9]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """What a selector is asked about: an element, or the nodes of an anonymous paragraph.
 
     `elements` are those that CSS may match: the element itself, or what makes up a lone media run; none otherwise.
+    `line` is the text as a reader sees it: white space collapsed, nothing invisible at its ends.
     """
 
     tag: str | None
     nodes: Sequence[Node]
     elements: tuple[Element, ...]
     text: str
+    line: str
     media: bool
 
     @property
     def seen(self) -> bool:
         """Whether there is text to see."""
-        return is_visible(self.text)
+        return bool(self.line)
+
+
+def piece_of(element: Element) -> Piece:
+    """The piece that is one element."""
+    nodes = (element,)
+    text, media = look(nodes)
+    return Piece(element.tag, nodes, nodes, text, trim(text), media)
 
 
 def _bold_line(piece: Piece) -> bool:
-    if piece.tag not in _LINES or not piece.seen or len(trim(piece.text)) >= _BOLD_LINE_CHARS:
+    if piece.tag not in _LINES or not 0 < len(piece.line) < _BOLD_LINE_CHARS:
         return False
     waiting = [node for outer in piece.nodes for node in ([outer] if piece.tag is None else outer.children)]
     while waiting:
@@ -54,24 +61,29 @@ def _bold_line(piece: Piece) -> bool:
 
 
 def _media_only(piece: Piece) -> bool:
-    return piece.tag in _LINES and piece.media and not piece.seen
+    return piece.media and not piece.line and piece.tag in _LINES
 
 
 def _floated(piece: Piece) -> bool:
-    classes = {name for element in piece.elements for name in (element.attr("class") or "").lower().split()}
-    return bool(classes & _FLOATED_CLASSES) or any(_FLOAT.search(el.attr("style") or "") for el in piece.elements)
+    for element in piece.elements:
+        classes, style = element.attr("class"), element.attr("style")
+        if classes and not _FLOATED_CLASSES.isdisjoint(classes.lower().split()):
+            return True
+        if style and _FLOAT.search(style):
+            return True
+    return False
 
 
 def _caption(piece: Piece) -> bool:
-    return any("caption" in (element.attr("class") or "").lower() for element in piece.elements)
+    return any("caption" in classes.lower() for element in piece.elements if (classes := element.attr("class")))
 
 
 def _lead_in(piece: Piece) -> bool:
-    return piece.tag in _LINES and trim(piece.text).endswith(":")
+    return piece.line.endswith(":") and piece.tag in _LINES
 
 
 def _empty_block(piece: Piece) -> bool:
-    return not piece.media and not piece.seen
+    return not piece.line and not piece.media
 
 
 _LINES = frozenset({"p", "div", None})
@@ -85,6 +97,7 @@ NAMES: dict[str, Callable[[Piece], bool]] = {
 }
 
 _Test: TypeAlias = Callable[[Piece], bool]
+_NONE: frozenset[str] = frozenset()
 
 
 def selector_fault(selector: str) -> str | None:
@@ -103,11 +116,26 @@ class Matcher:
     """
 
     def __init__(self, root: Element, selectors: Iterable[str]) -> None:
-        self._tests = [(selector, _test_of(root, selector)) for selector in dict.fromkeys(selectors)]
+        self._names: list[tuple[str, _Test]] = []
+        self._by_tag: dict[str, list[str]] = {}
+        self._by_element: dict[Element, list[str]] = {}
+        for selector in dict.fromkeys(selectors):
+            if selector in NAMES:
+                self._names.append((selector, NAMES[selector]))
+            elif _TAG.match(selector):
+                self._by_tag.setdefault(selector.lower(), []).append(selector)
+            else:
+                for element in _select(root, selector):
+                    self._by_element.setdefault(element, []).append(selector)
 
     def matches(self, piece: Piece) -> frozenset[str]:
         """Those of the selectors that match the piece."""
-        return frozenset(selector for selector, test in self._tests if test(piece))
+        found = [selector for selector, test in self._names if test(piece)]
+        for element in piece.elements:
+            found += self._by_tag.get(element.tag, ())
+            if self._by_element:
+                found += self._by_element.get(element, ())
+        return frozenset(found) if found else _NONE
 
 
 def element_test(root: Element, selectors: Sequence[str]) -> Callable[[Element], bool]:
@@ -116,16 +144,6 @@ def element_test(root: Element, selectors: Sequence[str]) -> Callable[[Element],
     rest = [selector for selector in selectors if not _TAG.match(selector)]
     found = {element for selector in rest for element in _select(root, selector)}
     return lambda element: element.tag in tags or element in found
-
-
-def _test_of(root: Element, selector: str) -> _Test:
-    if selector in NAMES:
-        return NAMES[selector]
-    if _TAG.match(selector):
-        tag = selector.lower()
-        return lambda piece: any(element.tag == tag for element in piece.elements)
-    found = set(_select(root, selector))
-    return lambda piece: any(element in found for element in piece.elements)
 
 
 def _select(root: Element, selector: str) -> list[Element]:
@@ -146,8 +164,3 @@ def _named(root: Element, name: str) -> list[Element]:
     test = NAMES[name]
     return [element for element in root.select("*") if test(piece_of(element))]
 
-
-def piece_of(element: Element) -> Piece:
-    """The piece that is one element."""
-    nodes = (element,)
-    return Piece(element.tag, nodes, nodes, text_of(nodes), has_media(nodes))

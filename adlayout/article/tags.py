@@ -14,6 +14,9 @@ UNSEEN = frozenset(["script", "style", "template", "link", "meta", "title", "bas
 """Elements that belong to no block and are never measured."""
 
 MEDIA = frozenset(["img", "picture", "video", "audio", "iframe", "embed", "object", "svg", "canvas"])
+PLAIN_PHRASES = PHRASING - MEDIA - {"br"}
+"""Phrasing that is nothing but its text."""
+
 COUNTED_MEDIA = frozenset(["figure", "img", "iframe", "video"])
 """Media tags that count without text, where `count.tags` lists them."""
 

@@ -152,7 +152,7 @@ def _order(root: Element, flow: Flow) -> Iterator[tuple[Path, list[int]]]:
     number = 0
     open_seats: list[tuple[Path, list[int]]] = [(_path(flow.container), [0])]
     for entry in flow.entries:
-        if entry.kind is Kind.TEXT:
+        if isinstance(entry.node, Text):
             continue
         number += 1
         if entry.kind is Kind.OPEN:
