@@ -128,7 +128,8 @@ class Log(_Keys):
     """How much is logged and in which form."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["json", "text"] = "json"
+    format: Literal["auto", "json", "text"] = "auto"
+    requests: Literal["all", "slow", "off"] = "slow"
 
 
 class Settings(_Keys):

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 
+from adlayout import __version__
 from adlayout.assemble import Edition, assemble
 from adlayout.compose import Composer
 from adlayout.errors import InputError
 from adlayout.store.client import Store
+from adlayout.telemetry.logs import QUIET, Log, adopt_libraries, to_stream
 from adlayout.upkeep import Pace, Shelf, keep_stock
+from adlayout.web.logged import Logged
 from adlayout.web.problems import http_problem, input_problem, unexpected
 from adlayout.web.routes import Doors, Life
 from adlayout.web.server import end_with_parent
@@ -25,31 +30,37 @@ CONFIG_DIR = "ADLAYOUT_WORKER_CONFIG"
 _FIRST_STOCK_S = 3.0
 
 
-def create_app(edition: Edition, shelf: Shelf, store: Store | None, *, samples: Path | None = None) -> Starlette:
+def create_app(
+    edition: Edition, shelf: Shelf, store: Store | None, *, samples: Path | None = None, log: Log = QUIET
+) -> Starlette:
     """The service over one edition of the config, one shelf of ads, and the store that fills it.
 
     `samples` is the directory of the articles that `/preview` shows.
     """
-    doors = Doors(edition, Composer(edition, shelf), shelf, store is not None, samples)
+    doors = Doors(edition, Composer(edition, shelf), shelf, store is not None, samples, log)
 
     pace = Pace(poll_s=edition.settings.store.poll_ms / 1000)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         end_with_parent()
-        stocking = asyncio.create_task(keep_stock(shelf, store, edition.prepare, pace=pace)) if store else None
+        stocking = asyncio.create_task(keep_stock(shelf, store, edition.prepare, pace=pace, log=log)) if store else None
         if stocking is not None:
             await _first_stock(shelf)
         doors.life = Life.READY
+        _tell_ready(log, edition, shelf, store)
         try:
             yield
         finally:
             doors.life = Life.DRAINING
+            log("draining")
             await _stop(stocking, store)
+            log.flush()
 
     return Starlette(
         routes=doors.routes(),
         lifespan=lifespan,
+        middleware=[Middleware(Logged, log=log)],
         exception_handlers={InputError: input_problem, HTTPException: http_problem, Exception: unexpected},
     )
 
@@ -59,7 +70,25 @@ def worker_app(env: Mapping[str, str] = os.environ) -> Starlette:
     directory = Path(env[CONFIG_DIR])
     edition = assemble(directory, env)
     url = edition.settings.store.url
-    return create_app(edition, Shelf(), Store(url) if url else None, samples=directory / "samples")
+    said = edition.settings.log
+    log = to_stream(sys.stderr, level=said.level, form=said.format, requests=said.requests)
+    adopt_libraries(log)
+    return create_app(edition, Shelf(), Store(url) if url else None, samples=directory / "samples", log=log)
+
+
+def _tell_ready(log: Log, edition: Edition, shelf: Shelf, store: Store | None) -> None:
+    """Which config is served, and what there is to fill pages with."""
+    for warning in edition.warnings:
+        log("config_warning", message=str(warning))
+    log(
+        "ready",
+        version=__version__,
+        config=str(edition.directory),
+        sites=sorted(edition.settings.sites),
+        layouts=sorted(edition.layouts),
+        store=store.where if store else None,
+        revision=shelf.stock.revision,
+    )
 
 
 async def _first_stock(shelf: Shelf) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from adlayout import __version__
 from adlayout.answers import plan_json
@@ -21,13 +21,12 @@ from adlayout.assemble import Edition
 from adlayout.compose import Composer
 from adlayout.errors import BadPlan
 from adlayout.model import Degraded, Output, Page, Piece
+from adlayout.telemetry.logs import QUIET, Log, failure
 from adlayout.upkeep import Shelf
 from adlayout.web.charsets import without_surrogates
 from adlayout.web.limits import admit, deadline, may_ask, read_body
 from adlayout.web.requests import Headers, Received, read_request
 from adlayout.web.responses import json_answer, page_answer, wants_json
-
-log = logging.getLogger("adlayout.web")
 
 
 class Life(StrEnum):
@@ -47,6 +46,7 @@ class Doors:
     shelf: Shelf
     stored: bool
     samples: Path | None = None
+    log: Log = QUIET
     life: Life = Life.STARTING
 
     def routes(self) -> list[Route]:
@@ -65,11 +65,12 @@ class Doors:
         headers = dict(request.scope["headers"])
         received = await self._received(request, headers)
         as_json = wants_json(headers.get(b"accept", b"").decode("latin-1"))
-        return self._composed(received, as_json=as_json)
+        return self._composed(request.scope, received, as_json=as_json)
 
     async def plan(self, request: Request) -> Response:
         """Where the ads would stand and why, or everything that is wrong with the question."""
         received = await self._received(request, dict(request.scope["headers"]))
+        request.scope["request_id"] = received.request.request_id
         try:
             answer = plan_json(self.composer.plan(received.request, layout=received.layout))
         except BadPlan as bad:
@@ -105,7 +106,7 @@ class Doors:
             raise HTTPException(404, f"there is no sample {name!r}; there are: {', '.join(samples) or 'none'}")
         fields = [(field, value) for field, value in request.query_params.multi_items() if field != "sample"]
         received = read_request(samples[name].read_bytes(), {}, urlencode(fields).encode())
-        return self._composed(received, as_json=False)
+        return self._composed(request.scope, received, as_json=False)
 
     async def index(self, request: Request) -> Response:
         """What this is, for a person who opens the address in a browser."""
@@ -125,15 +126,18 @@ class Doors:
         body = await read_body(headers, request.receive, limit=server.max_body_bytes, within_s=server.body_timeout_s)
         return read_request(body, headers, request.scope["query_string"])
 
-    def _composed(self, received: Received, *, as_json: bool) -> Response:
+    def _composed(self, scope: Scope, received: Received, *, as_json: bool) -> Response:
         request = received.request
         expired = deadline(request.timeout_ms, self.edition.settings.server.timeout_ms)
         try:
             page = self.composer.compose(request, now=datetime.now(UTC), expired=expired)
-            return page_answer(page, received, as_json=as_json)
-        except Exception:
-            log.exception("compose failed, the article goes out untouched: request_id=%s", request.request_id)
-            return page_answer(_untouched(received), received, as_json=as_json)
+            answer = page_answer(page, received, as_json=as_json)
+        except Exception as exc:
+            self.log("compose_failed", request_id=request.request_id, **failure(exc))
+            page = _untouched(received)
+            answer = page_answer(page, received, as_json=as_json)
+        scope["page"], scope["request_id"] = page, request.request_id
+        return answer
 
     def _store_state(self) -> str:
         if not self.stored:

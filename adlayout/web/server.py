@@ -56,6 +56,7 @@ def serve_until_stopped(listener: Listener, *, workers: int) -> bool:
         lifespan="on",
         ws="none",
         access_log=False,
+        log_config=None,
         log_level="warning",
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
