@@ -106,9 +106,13 @@ class _Keeper:
     _prepared: dict[Creative, Prepared | str] = field(default_factory=dict)
 
     async def step(self, *, full: bool) -> bool:
-        """Asks the store once and brings the shelf up to date; False where the store failed."""
+        """Asks the store once and brings the shelf up to date; False where the store failed.
+
+        The short question comes first even where all is loaded: a store that hangs is known before a load is given up.
+        """
         try:
-            if full or await self.store.revision() != self.shelf.stock.revision:
+            revision = await self.store.revision()
+            if full or revision != self.shelf.stock.revision:
                 await self._restock()
         except StoreError as exc:
             self._fail(exc)

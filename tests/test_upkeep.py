@@ -219,6 +219,21 @@ def test_a_hung_store_leaves_the_stock_and_is_seen_again_within_a_second(bench: 
     assert bench.events == ["store_timeout", "store_back"]
 
 
+def test_a_store_that_hangs_from_the_start_is_told_before_a_load_is_given_up(bench: Bench) -> None:
+    """A load has two seconds, which is longer than anybody should wait for the word that the store hangs."""
+
+    async def main(server: embedded.Embedded) -> None:
+        os.kill(server.pid, signal.SIGSTOP)
+        async with bench.kept(server.url):
+            await wait_until(lambda: bench.shelf.failure is Degraded.STORE_TIMEOUT)
+            os.kill(server.pid, signal.SIGCONT)
+            await wait_until(lambda: bench.on_shelf == {"a"}, within_s=1.5)
+
+    with embedded.start() as server, redis.Redis.from_url(server.url) as client:
+        write(client, "a")
+        asyncio.run(main(server))
+
+
 def test_a_store_that_is_killed_and_comes_back_is_followed_again(bench: Bench, tmp_path: Path) -> None:
     """The same revision with other rows: what came back is another store, and it is loaded anew."""
     socket = tmp_path / "s"
