@@ -12,13 +12,22 @@ from adlayout.rendering.creative import BadMarkup, Prepared, prepare
 from adlayout.rendering.page import Templates
 
 SHIPPED = Path(__file__).parent.parent / "config" / "templates"
-PICTURE_LOOK = 'loading="lazy" decoding="async" style="display:block;max-width:100%;height:auto;margin:0 auto;border:0"'
+FITTING = "max-width:100%;height:auto;margin:0 auto;border:0"
 REL = 'rel="sponsored nofollow noopener"'
 
 
 @pytest.fixture(scope="module")
 def templates() -> Templates:
     return Templates.load(SHIPPED)
+
+
+def measured(width: int, height: int) -> str:
+    """The attributes of a picture whose size is known, which neither a page's style nor its own file can change."""
+    look = f"display:block;width:{width}px;aspect-ratio:{width}/{height};object-fit:contain;{FITTING}"
+    return f'width="{width}" height="{height}" loading="lazy" decoding="async" style="{look}"'
+
+
+UNMEASURED = f'loading="lazy" decoding="async" style="display:block;{FITTING}"'
 
 
 def fluid(content: Content, templates: Templates, *, link: str | None = None) -> str:
@@ -32,27 +41,36 @@ def test_an_image_is_drawn_once_for_each_of_its_formats(templates: Templates) ->
     opening = '<img src="https://cdn.example/a.png" alt="An ad"'
     assert prepared == Prepared(
         {
-            "300x250": f'{opening} width="300" height="250" {PICTURE_LOOK}>',
-            "336x280": f'{opening} width="336" height="280" {PICTURE_LOOK}>',
+            "300x250": f"{opening} {measured(300, 250)}>",
+            "336x280": f"{opening} {measured(336, 280)}>",
         }
     )
 
 
 def test_an_image_with_a_link_says_that_the_link_is_paid_for(templates: Templates) -> None:
-    markup = fluid(Image("/a.png", w=600, h=300), templates, link="https://shop.example/?a=1&b=2")
+    markup = fluid(Image("/a.png", "Shop", w=600, h=300), templates, link="https://shop.example/?a=1&b=2")
     assert markup == (
         f'<a href="https://shop.example/?a=1&amp;b=2" {REL} target="_blank">'
-        f'<img src="/a.png" alt="" width="600" height="300" {PICTURE_LOOK}></a>'
+        f'<img src="/a.png" alt="Shop" {measured(600, 300)}></a>'
+    )
+
+
+def test_a_link_around_a_picture_without_a_text_has_a_name(templates: Templates) -> None:
+    markup = fluid(Image("/a.png", " "), templates, link="https://shop.example/")
+    assert markup == (
+        f'<a href="https://shop.example/" {REL} target="_blank" aria-label="Advertisement">'
+        f'<img src="/a.png" alt=" " {UNMEASURED}></a>'
     )
 
 
 def test_a_fluid_image_of_unknown_size_states_none(templates: Templates) -> None:
-    assert fluid(Image("/a.png"), templates) == f'<img src="/a.png" alt="" {PICTURE_LOOK}>'
+    images = (Image("/a.png"), Image("/a.png", w=300), Image("/a.png", w=300, h=0))
+    assert {fluid(image, templates) for image in images} == {f'<img src="/a.png" alt="" {UNMEASURED}>'}
 
 
 def test_alternative_text_cannot_leave_its_attribute(templates: Templates) -> None:
     markup = fluid(Image("/a.png", '"><script>alert(1)</script>'), templates)
-    assert markup == (f'<img src="/a.png" alt="&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;" {PICTURE_LOOK}>')
+    assert markup == (f'<img src="/a.png" alt="&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;" {UNMEASURED}>')
 
 
 @pytest.mark.parametrize(
@@ -113,6 +131,7 @@ def test_the_shipped_card_holds_what_the_creative_has(templates: Templates) -> N
 def test_the_shipped_card_leaves_out_what_the_creative_lacks(templates: Templates) -> None:
     markup = fluid(Native("Only a title"), templates)
     assert (markup.count("<span"), markup.count("<img"), markup.count("<a ")) == (1, 0, 0)
+    assert markup.startswith('<div dir="auto"')
 
 
 @pytest.mark.parametrize(
@@ -149,12 +168,16 @@ def test_advertiser_markup_is_kept_in_a_sandbox(sandbox: str, allowed: str, temp
         '<iframe srcdoc="&lt;!doctype html&gt;&lt;meta charset=&quot;utf-8&quot;&gt;'
         '&lt;base target=&quot;_blank&quot;&gt;&lt;style&gt;body{margin:0}&lt;/style&gt;&lt;p&gt;ad&lt;/p&gt;"'
         f' sandbox="{allowed}" allow="" referrerpolicy="no-referrer" loading="lazy" width="300" height="250"'
-        ' title="Advertisement" style="border:0;display:block;max-width:100%;margin:0 auto"></iframe>'
+        ' title="Advertisement"'
+        ' style="border:0;display:block;width:300px;height:250px;max-width:100%;margin:0 auto"></iframe>'
     )
 
 
 def test_a_fluid_frame_takes_the_column_and_250_pixels(templates: Templates) -> None:
-    assert 'width="100%" height="250"' in fluid(Html("<p>ad</p>"), templates)
+    assert fluid(Html("<p>ad</p>"), templates).partition('width="')[2] == (
+        '100%" height="250" title="Advertisement"'
+        ' style="border:0;display:block;width:100%;height:250px;max-width:100%;margin:0 auto"></iframe>'
+    )
 
 
 def test_markup_cannot_leave_its_frame(templates: Templates) -> None:
@@ -187,7 +210,7 @@ def test_markup_cannot_leave_its_frame(templates: Templates) -> None:
     ],
 )
 def test_first_party_markup_keeps_only_what_is_allowed(markup: str, expected: str, templates: Templates) -> None:
-    assert fluid(Html(markup, "first-party"), templates) == f'<div style="overflow:hidden">{expected}</div>'
+    assert fluid(Html(markup, "first-party"), templates) == f'<div dir="auto" style="overflow:hidden">{expected}</div>'
 
 
 def test_a_first_party_link_is_marked_as_paid_for(templates: Templates) -> None:

@@ -16,6 +16,9 @@ from adlayout.rendering.urls import is_picture, is_web
 
 _REL = "sponsored nofollow noopener"
 
+# What an ad without a text of its own is called to those who do not see it.
+_NAME = "Advertisement"
+
 # No sandbox holds allow-same-origin: with allow-scripts it would let a srcdoc document remove its own sandbox.
 # Links open a new tab in both; without scripts only the reader's click can do that.
 _SANDBOXES = {
@@ -97,12 +100,20 @@ def _check_image(image: Image) -> None:
 
 def _image(image: Image, link: str | None, size: Size) -> str:
     width, height = (image.w, image.h) if size.width_px is None else (size.width_px, size.height_px)
-    measures = "" if width is None or height is None else f' width="{width}" height="{height}"'
+    measures, look = "", ""
+    if width and height:
+        # A page's own `img {width: 100%}` must not blow the ad up, nor a file of another shape push the text down.
+        measures = f' width="{width}" height="{height}"'
+        look = f"width:{width}px;aspect-ratio:{width}/{height};object-fit:contain;"
     picture = (
         f'<img src="{escape(image.src)}" alt="{escape(image.alt)}"{measures} loading="lazy" decoding="async"'
-        ' style="display:block;max-width:100%;height:auto;margin:0 auto;border:0">'
+        f' style="display:block;{look}max-width:100%;height:auto;margin:0 auto;border:0">'
     )
-    return picture if link is None else f'<a href="{escape(link)}" rel="{_REL}" target="_blank">{picture}</a>'
+    if link is None:
+        return picture
+    # Without a text of its own a link is read out as its address.
+    name = "" if image.alt.strip() else f' aria-label="{_NAME}"'
+    return f'<a href="{escape(link)}" rel="{_REL}" target="_blank"{name}>{picture}</a>'
 
 
 def _native(native: Native, link: str | None, templates: Templates) -> str:
@@ -136,11 +147,11 @@ def _html(html: Html) -> Callable[[Size], str]:
 
 
 def _iframe(markup: str, sandbox: str, size: Size) -> str:
-    width = "100%" if size.width_px is None else size.width_px
+    width, look = ("100%", "100%") if size.width_px is None else (str(size.width_px), f"{size.width_px}px")
     return (
         f'<iframe srcdoc="{escape(_DOCUMENT_HEAD + markup)}" sandbox="{sandbox}" allow="" referrerpolicy="no-referrer"'
-        f' loading="lazy" width="{width}" height="{size.height_px}" title="Advertisement"'
-        ' style="border:0;display:block;max-width:100%;margin:0 auto"></iframe>'
+        f' loading="lazy" width="{width}" height="{size.height_px}" title="{_NAME}"'
+        f' style="border:0;display:block;width:{look};height:{size.height_px}px;max-width:100%;margin:0 auto"></iframe>'
     )
 
 
@@ -148,8 +159,9 @@ def _sanitised(markup: str) -> str:
     clean = _CLEANER.clean(markup).strip()
     if not _CLEANER_OF_TEXT.clean(clean).strip():
         raise BadMarkup("markup: nothing that may stand in a page remains of it")
-    # The box keeps negative margins and wide children from reaching over the article.
-    return f'<div style="overflow:hidden">{clean}</div>'
+    # The box keeps negative margins and wide children from reaching over the article; an ad reads in the direction of
+    # its own language, whatever the page's.
+    return f'<div dir="auto" style="overflow:hidden">{clean}</div>'
 
 
 def _attribute(tag: str, attribute: str, value: str) -> str | None:
