@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from adlayout.article.splice import splice
-from adlayout.compose import Planned
 from adlayout.model import Decision, Filled, Page
 from adlayout.placement.totals import totals
+from adlayout.plans import Planned
 from adlayout.rendering.slot import empty_slot
 
 Span = tuple[int, int]

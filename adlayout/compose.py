@@ -1,16 +1,14 @@
-"""The story of one request, from the article to the page; the only file that calls every stage."""
+"""The story of one request, from the article to the page; with `plans`, the only file that calls every stage."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
 from time import perf_counter
 
-from adlayout.article.parse import Parsed, parse
-from adlayout.article.verify import holds, is_balanced, unsafe_gaps
 from adlayout.assemble import Edition, selector_faults
 from adlayout.config.read import validate
 from adlayout.config.settings import Site
@@ -18,44 +16,16 @@ from adlayout.decision.settle import settle
 from adlayout.decision.shortlist import shortlist
 from adlayout.decision.targeting import PageFacts
 from adlayout.errors import BadPlan, ConfigError, Fault
-from adlayout.model import (
-    Article,
-    Decision,
-    Degraded,
-    Device,
-    Empty,
-    Filled,
-    Judgement,
-    Output,
-    Page,
-    Piece,
-    Plan,
-    Reason,
-    Refusal,
-    Request,
-    Slot,
-    Unfilled,
-    Verdict,
-)
+from adlayout.model import Decision, Degraded, Empty, Filled, Output, Page, Piece, Request, Slot, Timings, Unfilled
 from adlayout.placement.layout import Layout, compile_layout
-from adlayout.placement.place import place
 from adlayout.placement.schema import LayoutFile
+from adlayout.plans import Key, Laid, Planned, Plans, judge
 from adlayout.rendering.page import Frame, PageContext, TemplateFailure, plain_frame
-from adlayout.rendering.slot import empty_slot, slot_markup
+from adlayout.rendering.slot import SlotBox, box
 from adlayout.upkeep import Shelf, Stock
 
-_CACHED_CHARS = 32_000_000
-_UNSAFE = Refusal(Reason.UNSAFE_MARKUP, "an unchanged article", "an ad here would change it")
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A plan with what it was made of."""
-
-    article: Article
-    plan: Plan
-    layout: str
-    device: Device
+# Headlines differ from article to article, so a frame is worth keeping for the readers of one article only.
+_KEPT_FRAMES = 256
 
 
 def never() -> bool:
@@ -69,52 +39,54 @@ class Composer:
     def __init__(self, edition: Edition, shelf: Shelf) -> None:
         self._edition = edition
         self._shelf = shelf
-        self._plans: OrderedDict[tuple[str, str, Device], Planned] = OrderedDict()
-        self._cached_chars = 0
+        self._plans = Plans()
+        self._frames: OrderedDict[tuple[str, PageContext], Frame] = OrderedDict()
+        self._page_boxes = {
+            name: {slot.id: box(slot) for slot in layout.page_slots} for name, layout in edition.layouts.items()
+        }
 
     def compose(self, request: Request, *, now: datetime, expired: Callable[[], bool] = never) -> Page:
         """The page of the request: always with its article, with fewer ads where something failed."""
-        started = perf_counter()
-        site, degraded = self._site(request)
-        layout = self._layout(request, site, degraded)
-        planned, cached = self._planned(request, layout, expired)
-        plan = planned.plan if site.ads else replace(planned.plan, slots=())
-        placed = perf_counter()
-        frame = self._frame(request, site, layout, degraded)
-        stock = self._shelf.stock
-        holes = {hole.name for hole in frame.parts if not isinstance(hole, str)} if site.ads else set()
-        slots = (*(slot for slot in layout.page_slots if slot.id in holes), *plan.slots)
-        decisions = self._decide(request, slots, stock, (now, expired), degraded)
-        decided = perf_counter()
-        pieces, start, stop = _pieces(planned.article.html, frame, decisions, stock)
-        rendered = perf_counter()
-        return Page(
-            pieces=pieces,
-            article_from=start,
-            article_to=stop,
-            decisions=decisions,
-            output=request.output,
-            site=self._site_name(request),
-            layout=layout.name,
-            device=request.device,
-            degraded=tuple(dict.fromkeys(degraded)),
-            warnings=(*request.warnings, *planned.article.warnings),
-            timings_ms=(
-                ("place", (placed - started) * 1000),
-                ("decide", (decided - placed) * 1000),
-                ("render", (rendered - decided) * 1000),
-            ),
-            cached=cached,
-            cacheable_s=0 if degraded else site.cache_max_age_s,
-        )
+        work = self._begin(request)
+        laid, timings_ms = self._laid(work, expired)
+        decisions, decide_ms = self._decided(work, laid, now, expired)
+        return self._rendered(work, laid, decisions, (*timings_ms, ("decide", decide_ms)))
+
+    def bare(self, request: Request, reason: Degraded) -> Page:
+        """The page without ads, for when there is no time or no room to plan them."""
+        work = self._begin(request)
+        work.degraded.append(reason)
+        return self._rendered(work, Laid((Piece(request.html, sacred=True),)), (), ())
+
+    def knows(self, request: Request) -> bool:
+        """Whether the article's plan is kept already."""
+        return self._plans.find(self._begin(request).key) is not None
 
     def plan(self, request: Request, layout: object | None = None) -> Planned:
         """The plan of the request, with every gap's safety known; raises BadPlan with all that is wrong."""
         chosen = self._given(layout) if layout is not None else self._named(request)
-        needs = replace(chosen.needs, words=True, chars=True)
-        parsed = parse(request.html, needs)
-        unsafe = unsafe_gaps(parsed, range(len(parsed.points)))
-        return Planned(parsed.article, _proven(parsed, chosen, unsafe), chosen.name, request.device)
+        return judge(request.html, chosen, request.device)
+
+    def _begin(self, request: Request) -> _Work:
+        degraded: list[Degraded] = []
+        name = self._site_name(request)
+        if request.site is not None and request.site != name:
+            degraded.append(Degraded.UNKNOWN_SITE)
+        site = self._edition.settings.sites[name]
+        return _Work(request, name, site, self._layout(request, site, degraded), self._shelf.stock, degraded)
+
+    def _site_name(self, request: Request) -> str:
+        settings = self._edition.settings
+        return request.site if request.site in settings.sites else settings.default_site
+
+    def _layout(self, request: Request, site: Site, degraded: list[Degraded]) -> Layout:
+        name = request.layout
+        if name is not None and name not in self._edition.layouts:
+            degraded.append(Degraded.UNKNOWN_LAYOUT)
+            name = None
+        if name is None:
+            name = site.layout_for(request.facts.section, request.facts.tags, request.device)
+        return self._edition.layouts[name]
 
     def _given(self, value: object) -> Layout:
         try:
@@ -133,80 +105,50 @@ class Composer:
             raise BadPlan(f"no site is named {request.site!r}", (Fault("site", "unknown site"),), status=404)
         if request.layout is not None and request.layout not in self._edition.layouts:
             raise BadPlan(f"no layout is named {request.layout!r}", (Fault("layout", "unknown layout"),), status=404)
-        return self._layout(request, self._site(request)[0], [])
+        return self._begin(request).layout
 
-    def _site_name(self, request: Request) -> str:
-        settings = self._edition.settings
-        return request.site if request.site in settings.sites else settings.default_site
+    def _laid(self, work: _Work, expired: Callable[[], bool]) -> tuple[Laid, Timings]:
+        """The article cut at its slots; uncut where the site shows no ads, or the time is over."""
+        if not work.site.ads:
+            return Laid((Piece(work.request.html, sacred=True),)), ()
+        found = self._plans.find(work.key)
+        if found is not None:
+            work.cached = True
+            return found, ()
+        if expired():
+            work.degraded.append(Degraded.DEADLINE)
+            return Laid((Piece(work.request.html, sacred=True),)), ()
+        return self._plans.make(work.key, work.layout)
 
-    def _site(self, request: Request) -> tuple[Site, list[Degraded]]:
-        unknown = request.site is not None and request.site not in self._edition.settings.sites
-        site = self._edition.settings.sites[self._site_name(request)]
-        return site, [Degraded.UNKNOWN_SITE] if unknown else []
+    def _decided(
+        self, work: _Work, laid: Laid, now: datetime, expired: Callable[[], bool]
+    ) -> tuple[tuple[Decision, ...], float]:
+        """Who stands in each slot, page slots first, and how long that took."""
+        started = perf_counter()
+        slots = (*self._page_slots(work), *(one.slot for one in laid.boxes)) if work.site.ads else ()
+        decisions = self._decide(work, slots, now, expired)
+        return decisions, (perf_counter() - started) * 1000
 
-    def _layout(self, request: Request, site: Site, degraded: list[Degraded]) -> Layout:
-        name = request.layout
-        if name is not None and name not in self._edition.layouts:
-            degraded.append(Degraded.UNKNOWN_LAYOUT)
-            name = None
-        if name is None:
-            name = site.layout_for(request.facts.section, request.facts.tags, request.device)
-        return self._edition.layouts[name]
-
-    def _planned(self, request: Request, layout: Layout, expired: Callable[[], bool]) -> tuple[Planned, bool]:
-        key = (request.html, layout.name, request.device)
-        if key in self._plans:
-            self._plans.move_to_end(key)
-            return self._plans[key], True
-        parsed = parse(request.html, layout.needs)
-        article = parsed.article
-        if not is_balanced(parsed):
-            article = replace(article, warnings=(*article.warnings, "unbalanced_article"))
-        planned = Planned(article, _safe_plan(parsed, layout), layout.name, request.device)
-        self._plans[key] = planned
-        self._cached_chars += len(request.html)
-        while self._cached_chars > _CACHED_CHARS and len(self._plans) > 1:
-            (html, *_), _ = self._plans.popitem(last=False)
-            self._cached_chars -= len(html)
-        return planned, False
-
-    def _frame(self, request: Request, site: Site, layout: Layout, degraded: list[Degraded]) -> Frame | _Bare:
-        if request.output is Output.FRAGMENT:
-            return _BARE
-        facts = request.facts
-        context = PageContext(
-            site=site.name,
-            tagline=site.tagline or "",
-            language=facts.language or site.language or "",
-            headline=facts.headline or "",
-            byline=facts.byline or "",
-            url=facts.url or "",
-            page_slots=tuple(slot.id for slot in layout.page_slots),
-        )
-        try:
-            return self._edition.templates.frame(layout.template, context)
-        except TemplateFailure:
-            degraded.append(Degraded.TEMPLATE)
-            return plain_frame(context)
+    def _page_slots(self, work: _Work) -> Iterator[Slot]:
+        if work.request.output is Output.PAGE and work.layout.page_slots:
+            placed = {hole.name for hole in self._frame(work).parts if not isinstance(hole, str)}
+            yield from (slot for slot in work.layout.page_slots if slot.id in placed)
 
     def _decide(
-        self,
-        request: Request,
-        slots: tuple[Slot, ...],
-        stock: Stock,
-        time: tuple[datetime, Callable[[], bool]],
-        degraded: list[Degraded],
+        self, work: _Work, slots: tuple[Slot, ...], now: datetime, expired: Callable[[], bool]
     ) -> tuple[Decision, ...]:
-        now, expired = time
+        if not slots:
+            return ()
         if self._shelf.failure is not None:
-            degraded.append(self._shelf.failure)
-            if stock.revision is not None:
-                degraded.append(Degraded.STALE_INVENTORY)
+            work.degraded.append(self._shelf.failure)
+            if work.stock.revision is not None:
+                work.degraded.append(Degraded.STALE_INVENTORY)
         if expired():
-            degraded.append(Degraded.DEADLINE)
+            work.degraded.append(Degraded.DEADLINE)
             return tuple(Empty(slot, Unfilled.DEADLINE) for slot in slots)
+        request = work.request
         facts = PageFacts(
-            site=self._site_name(request),
+            site=work.site_name,
             section=request.facts.section,
             tags=request.facts.tags,
             keywords=request.keywords,
@@ -216,55 +158,107 @@ class Composer:
             language=request.facts.language,
         )
         seed = request.seed or request.request_id or token_hex(8)
-        return tuple(settle(shortlist(stock.inventory, slots, facts, now=now, seed=seed)))
+        return settle(shortlist(work.stock.inventory, slots, facts, now=now, seed=seed))
+
+    def _rendered(self, work: _Work, laid: Laid, decisions: tuple[Decision, ...], timings_ms: Timings) -> Page:
+        started = perf_counter()
+        own = len(decisions) - len(laid.boxes)
+        article = tuple(_article(laid, decisions, own, work.stock)) if decisions else laid.stretches
+        pieces, start = article, 0
+        if work.request.output is Output.PAGE:
+            boxes = self._page_boxes[work.layout.name]
+            texts = {
+                each.slot.id: (at, _text(boxes[each.slot.id], each, work.stock))
+                for at, each in enumerate(decisions[:own])
+            }
+            pieces, start = _around(article, self._frame(work), texts)
+        return Page(
+            pieces=pieces,
+            article_from=start,
+            article_to=start + len(article),
+            decisions=decisions,
+            output=work.request.output,
+            site=work.site_name,
+            layout=work.layout.name,
+            device=work.request.device,
+            degraded=tuple(dict.fromkeys(work.degraded)),
+            warnings=(*work.request.warnings, *laid.warnings),
+            timings_ms=(*timings_ms, ("render", (perf_counter() - started) * 1000)),
+            cached=work.cached,
+            cacheable_s=0 if work.degraded else work.site.cache_max_age_s,
+        )
+
+    def _frame(self, work: _Work) -> Frame:
+        """The page around the article; the plain one where the template fails."""
+        if work.frame is None:
+            context = _context(work)
+            try:
+                work.frame = self._template(work.layout.template, context)
+            except TemplateFailure:
+                work.degraded.append(Degraded.TEMPLATE)
+                work.frame = plain_frame(context)
+        return work.frame
+
+    def _template(self, name: str, context: PageContext) -> Frame:
+        frame = self._frames.pop((name, context), None) or self._edition.templates.frame(name, context)
+        self._frames[name, context] = frame
+        if len(self._frames) > _KEPT_FRAMES:
+            self._frames.popitem(last=False)
+        return frame
 
 
-@dataclass(frozen=True, slots=True)
-class _Bare:
-    """The frame of a fragment: nothing but the article."""
+@dataclass(slots=True)
+class _Work:
+    """One request on its way: what it asked for, what that meant, and what went wrong so far."""
 
-    parts: tuple[()] = ()
+    request: Request
+    site_name: str
+    site: Site
+    layout: Layout
+    stock: Stock
+    degraded: list[Degraded]
+    frame: Frame | None = None
+    cached: bool = False
 
-
-_BARE = _Bare()
-
-
-def _safe_plan(parsed: Parsed, layout: Layout) -> Plan:
-    """The plan whose slots are proven. Where the first choice holds, no other gap need be looked at."""
-    plan = place(parsed.article, layout)
-    if not plan.slots or holds(parsed, _gaps(plan)):
-        return plan
-    return _proven(parsed, layout, unsafe_gaps(parsed, range(len(parsed.points))))
-
-
-def _proven(parsed: Parsed, layout: Layout, unsafe: frozenset[int]) -> Plan:
-    plan = place(parsed.article, layout, unsafe)
-    while plan.slots and not holds(parsed, _gaps(plan)):
-        plan = _without_last(plan)
-    return plan
+    @property
+    def key(self) -> Key:
+        return self.request.html, self.layout.name, self.request.device
 
 
-def _gaps(plan: Plan) -> list[int]:
-    return [slot.gap for slot in plan.slots if slot.gap is not None]
-
-
-def _without_last(plan: Plan) -> Plan:
-    last = plan.slots[-1]
-    refused = tuple(
-        Judgement(gap.gap, gap.offset, Verdict.REFUSED, None, (_UNSAFE,)) if gap.gap == last.gap else gap
-        for gap in plan.gaps
+def _context(work: _Work) -> PageContext:
+    facts = work.request.facts
+    return PageContext(
+        site=work.site.name,
+        tagline=work.site.tagline or "",
+        language=facts.language or work.site.language or "",
+        headline=facts.headline or "",
+        byline=facts.byline or "",
+        url=facts.url or "",
+        charset=work.request.charset,
+        page_slots=tuple(slot.id for slot in work.layout.page_slots),
     )
-    return replace(plan, slots=plan.slots[:-1], gaps=refused)
 
 
-def _pieces(
-    html: str, frame: Frame | _Bare, decisions: tuple[Decision, ...], stock: Stock
-) -> tuple[tuple[Piece, ...], int, int]:
-    texts = [_text(decision, stock) for decision in decisions]
-    article = tuple(_article_pieces(html, decisions, texts))
-    if isinstance(frame, _Bare):
-        return article, 0, len(article)
-    by_id = {decision.slot.id: at for at, decision in enumerate(decisions)}
+def _article(laid: Laid, decisions: Sequence[Decision], own: int, stock: Stock) -> Iterator[Piece]:
+    """The article's stretches with the ads of its inline slots between them; page slots come first in `decisions`."""
+    for at, slot_box in enumerate(laid.boxes):
+        yield laid.stretches[at]
+        text = _text(slot_box, decisions[own + at], stock)
+        if text:
+            yield Piece(text, slot=own + at)
+    yield laid.stretches[-1]
+
+
+def _text(slot_box: SlotBox, decision: Decision, stock: Stock) -> str:
+    if isinstance(decision, Filled):
+        return slot_box.around(stock.prepared[decision.creative].markup[decision.format])
+    return slot_box.without
+
+
+def _around(
+    article: tuple[Piece, ...], frame: Frame, texts: Mapping[str, tuple[int, str]]
+) -> tuple[tuple[Piece, ...], int]:
+    """The frame with its holes filled, and at which piece the article starts."""
     pieces: list[Piece] = []
     start = 0
     for part in frame.parts:
@@ -273,24 +267,7 @@ def _pieces(
         elif part.kind == "article":
             start = len(pieces)
             pieces += article
-        elif part.name in by_id and texts[by_id[part.name]]:
-            pieces.append(Piece(texts[by_id[part.name]], slot=by_id[part.name]))
-    return tuple(pieces), start, start + len(article)
-
-
-def _article_pieces(html: str, decisions: tuple[Decision, ...], texts: list[str]) -> Iterator[Piece]:
-    at = 0
-    for index, decision in enumerate(decisions):
-        offset = decision.slot.offset
-        if offset is None or not texts[index]:
-            continue
-        yield Piece(html[at:offset], sacred=True)
-        yield Piece(texts[index], slot=index)
-        at = offset
-    yield Piece(html[at:], sacred=True)
-
-
-def _text(decision: Decision, stock: Stock) -> str:
-    if isinstance(decision, Filled):
-        return slot_markup(decision.slot, stock.prepared[decision.creative].markup[decision.format])
-    return empty_slot(decision.slot) if decision.slot.style.on_empty == "hold" else ""
+        elif part.name in texts and texts[part.name][1]:
+            at, text = texts[part.name]
+            pieces.append(Piece(text, slot=at))
+    return tuple(pieces), start

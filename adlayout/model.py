@@ -57,6 +57,7 @@ class Degraded(StrEnum):
     VERIFY = "verify"
     UNKNOWN_LAYOUT = "unknown_layout"
     UNKNOWN_SITE = "unknown_site"
+    SHED = "shed"
     STALE_INVENTORY = "stale_inventory"
 
 
@@ -279,7 +280,7 @@ class ArticleFacts:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, typed once at the door. `layout` None: the site decides."""
+    """One request, typed once at the door. `layout` None: the site decides. The answer is written in `charset`."""
 
     html: str
     facts: ArticleFacts = ArticleFacts()
@@ -293,6 +294,7 @@ class Request:
     request_id: str = ""
     seed: str | None = None
     timeout_ms: int | None = None
+    charset: str = "utf-8"
     warnings: tuple[str, ...] = ()
 
 
@@ -303,6 +305,10 @@ class Piece:
     text: str
     sacred: bool = False
     slot: int | None = None
+
+
+# How long each stage took, in milliseconds.
+Timings: TypeAlias = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +328,6 @@ class Page:
     device: Device
     degraded: tuple[Degraded, ...] = ()
     warnings: tuple[str, ...] = ()
-    timings_ms: tuple[tuple[str, float], ...] = ()
+    timings_ms: Timings = ()
     cached: bool = False
     cacheable_s: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from html import escape
 
 from adlayout.model import Slot, SlotStyle
@@ -11,14 +12,31 @@ from adlayout.rendering.sizes import FLUID_HEIGHT_PX, size_of
 LABEL_PX = 24
 
 # A fragment stands in pages that hold no style of ours: this much makes an ad look like one.
-# The line height is LABEL_PX, so the reserve holds for whatever font the page has.
-_LOOK = f"clear:both;margin:1.5em 0;text-align:center;font:12px/{LABEL_PX}px sans-serif"
+# The line height is LABEL_PX, so the reserve holds for whatever font the page has, and the box is measured inside
+# its padding, so it holds for whatever padding the page gives to asides.
+_LOOK = f"box-sizing:content-box;clear:both;margin:1.5em 0;text-align:center;font:12px/{LABEL_PX}px sans-serif"
 
 
-def slot_markup(slot: Slot, ad: str) -> str:
-    """The slot's `aside` with its label and the creative; `ad` is markup that `prepare` made."""
-    label = escape(slot.style.label)
-    return f'{_opening(slot)}<span class="adl-label">{label}</span>{ad}</aside>'
+@dataclass(frozen=True, slots=True)
+class SlotBox:
+    """A slot with the markup around its creative, made once for all its pages.
+
+    `without` is what stands there where there is no creative: nothing, or the space that the slot holds.
+    """
+
+    slot: Slot
+    opening: str
+    without: str
+
+    def around(self, ad: str) -> str:
+        """The slot's `aside` with its label and the creative; `ad` is markup that `prepare` made."""
+        return f"{self.opening}{ad}</aside>"
+
+
+def box(slot: Slot) -> SlotBox:
+    """The markup that is the slot's whatever stands in it."""
+    opening = f'{_opening(slot)}<span class="adl-label">{escape(slot.style.label)}</span>'
+    return SlotBox(slot, opening, empty_slot(slot) if slot.style.on_empty == "hold" else "")
 
 
 def empty_slot(slot: Slot) -> str:
@@ -36,8 +54,8 @@ def reserved_px(style: SlotStyle) -> int:
 
 def _opening(slot: Slot) -> str:
     reserved = reserved_px(slot.style)
-    style = f' style="min-height:{reserved}px;{_LOOK}"' if reserved else ""
+    height = f"min-height:{reserved}px;" if reserved else ""
     return (
         f'<aside class="adl-slot" data-adl-slot="{escape(slot.id)}" data-adl-type="{escape(slot.style.type)}"'
-        f' aria-label="Advertisement"{style}>'
+        f' aria-label="Advertisement" style="{height}{_LOOK}">'
     )

@@ -54,6 +54,7 @@ def create_app(
         finally:
             doors.life = Life.DRAINING
             log("draining")
+            doors.lane.close()
             await _stop(stocking, store)
             log.flush()
 

@@ -16,6 +16,7 @@ from adlayout.errors import NotAllowed, NotAnArticle, TooLarge
 # What is read and thrown away so that a caller that is still sending gets to read the answer.
 _DRAIN_BYTES = 8 * 1024 * 1024
 _DRAIN_S = 1.0
+_LONGEST_MS = 60_000
 
 
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive, *, limit: int, within_s: float) -> bytes:
@@ -112,7 +113,20 @@ def _is_loopback(host: str) -> bool:
 # How long an answer may take.
 
 
-def deadline(asked_ms: int | None, most_ms: int, *, now: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
-    """Tells whether the time is over: what the request asks for, and never more than the service allows."""
-    ends = now() + min(asked_ms or most_ms, most_ms) / 1000
-    return lambda: now() >= ends
+class Deadline:
+    """When the time for an answer is over: after what the request asks for, else what is usual here."""
+
+    __slots__ = ("_ends", "_now")
+
+    def __init__(self, asked_ms: int | None, usual_ms: int, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._ends = now() + min(asked_ms or usual_ms, _LONGEST_MS) / 1000
+
+    @property
+    def left_s(self) -> float:
+        """What is left of it, in seconds; 0 where nothing is."""
+        return max(0.0, self._ends - self._now())
+
+    def passed(self) -> bool:
+        """Whether it is over."""
+        return self._now() >= self._ends

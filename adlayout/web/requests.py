@@ -64,12 +64,12 @@ def read_request(body: bytes, headers: Headers, query: bytes = b"") -> Received:
 def _received(html: str, charset: Charset, headers: Headers, pairs: list[tuple[str, object]]) -> Received:
     fields = read_fields([*pairs, *_from_headers(headers)])
     faults = tuple(Fault(flaw.at, flaw.message) for flaw in fields.flaws if flaw.wrong is not Wrong.UNSUPPORTED)
-    return Received(_request(html, fields, headers), charset, faults, fields.mapping("layout"))
+    return Received(_request(html, fields, headers, charset.label), charset, faults, fields.mapping("layout"))
 
 
-def _request(html: str, fields: Fields, headers: Headers) -> Request:
+def _request(html: str, fields: Fields, headers: Headers, charset: str) -> Request:
     if not fields.values and not fields.flaws:
-        return Request(html=html, request_id=_request_id(headers))
+        return Request(html=html, request_id=_request_id(headers), charset=charset)
     device = fields.text("device")
     return Request(
         html=html,
@@ -84,6 +84,7 @@ def _request(html: str, fields: Fields, headers: Headers) -> Request:
         request_id=fields.text("request_id") or _request_id(headers),
         seed=fields.text("seed"),
         timeout_ms=fields.number("timeout_ms"),
+        charset=charset,
         warnings=_warnings(fields),
     )
 

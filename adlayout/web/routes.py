@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -21,10 +22,12 @@ from adlayout.assemble import Edition
 from adlayout.compose import Composer
 from adlayout.errors import BadPlan
 from adlayout.model import Degraded, Output, Page, Piece
+from adlayout.model import Request as Asked
 from adlayout.telemetry.logs import QUIET, Log, failure
 from adlayout.upkeep import Shelf
 from adlayout.web.charsets import without_surrogates
-from adlayout.web.limits import admit, deadline, may_ask, read_body
+from adlayout.web.lane import Lane
+from adlayout.web.limits import Deadline, admit, may_ask, read_body
 from adlayout.web.requests import Headers, Received, read_request
 from adlayout.web.responses import json_answer, page_answer, wants_json
 
@@ -48,6 +51,10 @@ class Doors:
     samples: Path | None = None
     log: Log = QUIET
     life: Life = Life.STARTING
+    lane: Lane = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lane = Lane(self.composer)
 
     def routes(self) -> list[Route]:
         """The literal table of routes."""
@@ -65,14 +72,14 @@ class Doors:
         headers = dict(request.scope["headers"])
         received = await self._received(request, headers)
         as_json = wants_json(headers.get(b"accept", b"").decode("latin-1"))
-        return self._composed(request.scope, received, as_json=as_json)
+        return await self._composed(request.scope, received, as_json=as_json)
 
     async def plan(self, request: Request) -> Response:
         """Where the ads would stand and why, or everything that is wrong with the question."""
         received = await self._received(request, dict(request.scope["headers"]))
         request.scope["request_id"] = received.request.request_id
         try:
-            answer = plan_json(self.composer.plan(received.request, layout=received.layout))
+            answer = await self.lane.run(received.request, partial(self._plan, received))
         except BadPlan as bad:
             raise BadPlan(bad.detail, (*received.faults, *bad.faults), status=bad.status) from bad
         if received.faults:
@@ -106,7 +113,7 @@ class Doors:
             raise HTTPException(404, f"there is no sample {name!r}; there are: {', '.join(samples) or 'none'}")
         fields = [(field, value) for field, value in request.query_params.multi_items() if field != "sample"]
         received = read_request(samples[name].read_bytes(), {}, urlencode(fields).encode())
-        return self._composed(request.scope, received, as_json=False)
+        return await self._composed(request.scope, received, as_json=False)
 
     async def index(self, request: Request) -> Response:
         """What this is, for a person who opens the address in a browser."""
@@ -120,17 +127,20 @@ class Doors:
         routes = [f"<li><code>{route.path}</code>" for route in self.routes()]
         return HTMLResponse(_INDEX.format(version=__version__, links="\n".join(links), routes="\n".join(routes)))
 
+    def _plan(self, received: Received) -> dict[str, object]:
+        return plan_json(self.composer.plan(received.request, layout=received.layout))
+
     async def _received(self, request: Request, headers: Headers) -> Received:
         server = self.edition.settings.server
         admit(request.scope, headers, self.edition.settings.cms_token)
         body = await read_body(headers, request.receive, limit=server.max_body_bytes, within_s=server.body_timeout_s)
         return read_request(body, headers, request.scope["query_string"])
 
-    def _composed(self, scope: Scope, received: Received, *, as_json: bool) -> Response:
+    async def _composed(self, scope: Scope, received: Received, *, as_json: bool) -> Response:
         request = received.request
-        expired = deadline(request.timeout_ms, self.edition.settings.server.timeout_ms)
+        deadline = Deadline(request.timeout_ms, self.edition.settings.server.timeout_ms)
         try:
-            page = self.composer.compose(request, now=datetime.now(UTC), expired=expired)
+            page = await self.lane.compose(request, partial(self._compose, request, deadline), deadline)
             answer = page_answer(page, received, as_json=as_json)
         except Exception as exc:
             self.log("compose_failed", request_id=request.request_id, **failure(exc))
@@ -138,6 +148,9 @@ class Doors:
             answer = page_answer(page, received, as_json=as_json)
         scope["page"], scope["request_id"] = page, request.request_id
         return answer
+
+    def _compose(self, request: Asked, deadline: Deadline) -> Page:
+        return self.composer.compose(request, now=datetime.now(UTC), expired=deadline.passed)
 
     def _store_state(self) -> str:
         if not self.stored:

@@ -1,0 +1,65 @@
+"""The side lane: articles that take long to plan are planned beside the event loop, so that no other request waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from adlayout.compose import Composer
+from adlayout.model import Degraded, Page, Request
+from adlayout.web.limits import Deadline
+
+T = TypeVar("T")
+
+# An article with more than this takes longer to plan than other requests should wait.
+_LONG_CHARS = 256_000
+_LONG_TAGS = 2_000
+# One at a time: two would only take turns on the same core. Those behind this many would not be served in time.
+_MOST_WAITING = 8
+
+
+class Lane:
+    """Composes pages, each in the place where it holds nobody up."""
+
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="adlayout-lane")
+        self._waiting = 0
+
+    async def compose(self, request: Request, compose: Callable[[], Page], deadline: Deadline) -> Page:
+        """What `compose` makes of the request; where that is not done in time, the page without ads.
+
+        The work goes on all the same, so that the next reader of the article finds its plan.
+        """
+        if not _is_long(request.html) or self._composer.knows(request):
+            return compose()
+        if self._waiting >= _MOST_WAITING:
+            return self._composer.bare(request, Degraded.SHED)
+        done, _ = await asyncio.wait({self._start(compose)}, timeout=deadline.left_s)
+        return done.pop().result() if done else self._composer.bare(request, Degraded.DEADLINE)
+
+    async def run(self, request: Request, work: Callable[[], T]) -> T:
+        """What `work` returns, beside the event loop where the article takes long; nobody looks at the time."""
+        return await self._start(work) if _is_long(request.html) else work()
+
+    def close(self) -> None:
+        """Lets go of the thread; what waits is not begun."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _start(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        self._waiting += 1
+        future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        future.add_done_callback(self._finished)
+        return future
+
+    def _finished(self, future: asyncio.Future[T]) -> None:
+        self._waiting -= 1
+        # An answer that nobody waits for any more may have failed; it must not be told as unheard of.
+        if not future.cancelled():
+            future.exception()
+
+
+def _is_long(html: str) -> bool:
+    return len(html) > _LONG_CHARS or html.count("<") > _LONG_TAGS

@@ -1,0 +1,45 @@
+"""Plans: made once, kept while there is room, and proven as a whole."""
+
+from __future__ import annotations
+
+from adlayout.model import Device, Verdict
+from adlayout.placement.layout import Layout, compile_layout
+from adlayout.placement.schema import LayoutFile
+from adlayout.plans import Key, Plans, judge, lay
+
+
+def layout_of(**inline: object) -> Layout:
+    rules = {"first": "1 block", "every": "1 block", "end_guard": "0 blocks", "no_after": [], "no_before": [], **inline}
+    return compile_layout(LayoutFile.model_validate({"inline": rules}), "blocks")
+
+
+def key_of(html: str) -> Key:
+    return html, "blocks", Device.MOBILE
+
+
+def test_what_was_made_is_found_again() -> None:
+    plans, key = Plans(), key_of("<p>one</p><p>two</p>")
+    laid, timings_ms = plans.make(key, layout_of())
+    assert plans.find(key) == laid
+    assert [name for name, _ in timings_ms] == ["parse", "place", "verify"]
+    assert [piece.text for piece in laid.stretches] == ["<p>one</p>", "<p>two</p>", ""]
+
+
+def test_the_least_used_plan_is_forgotten_first() -> None:
+    """Three articles of six million characters do not fit together."""
+    plans, layout = Plans(), layout_of()
+    keys = [key_of(name * 6_000_000) for name in "abc"]
+    plans.make(keys[0], layout)
+    plans.make(keys[1], layout)
+    plans.find(keys[0])
+    plans.make(keys[2], layout)
+    assert [plans.find(key) is not None for key in keys] == [True, False, True]
+
+
+def test_an_unsafe_gap_loses_its_ad_and_no_other_does() -> None:
+    html = "<p><a href=x>one<p>two</a><p>three<p>four"
+    judged = judge(html, layout_of(), Device.MOBILE)
+    laid, _ = lay(html, layout_of())
+    assert [box.slot.gap for box in laid.boxes] == [slot.gap for slot in judged.plan.slots] == [2, 3, 4]
+    refused = {gap.gap: gap.reasons[0].rule.value for gap in judged.plan.gaps if gap.verdict is Verdict.REFUSED}
+    assert refused == {0: "first", 1: "unsafe_markup"}
