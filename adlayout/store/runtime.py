@@ -12,8 +12,13 @@ from adlayout.errors import StoreError
 
 
 def announce(port: int, url: str) -> Path:
-    """Writes that the server on `port` has its store at `url`, readable by this user alone."""
-    path = _directory() / f"{port}.json"
+    """Writes that the server on `port` has its store at `url`, readable by this user alone.
+
+    What servers announced that were killed since is removed.
+    """
+    directory = _directory()
+    _forget_the_dead(directory)
+    path = directory / f"{port}.json"
     draft = path.with_suffix(f".{os.getpid()}")
     try:
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
@@ -41,6 +46,13 @@ def find(port: int | None = None) -> str | None:
     if len(found) > 1:
         raise StoreError(f"several servers run here: say which by its port: {', '.join(found)}")
     return next(iter(found.values()), None)
+
+
+def _forget_the_dead(directory: Path) -> None:
+    for path in directory.glob("*.json"):
+        pid = _read(path)[1]
+        if pid and not _runs(pid):
+            path.unlink(missing_ok=True)
 
 
 def _directory() -> Path:
