@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
+
+from pydantic import BaseModel
 
 from adlayout.article.selectors import selector_fault
-from adlayout.config.effective import effective
-from adlayout.config.read import read
+from adlayout.checks import (
+    Read,
+    inventory_faults,
+    layout_data_faults,
+    layout_warnings,
+    markup_faults,
+    slot_warnings,
+    template_faults,
+)
+from adlayout.config.effective import Effective, effective
+from adlayout.config.read import fit, open_source
 from adlayout.config.settings import Settings
 from adlayout.decision.files import to_rows
 from adlayout.decision.schema import InventoryFile
@@ -18,10 +29,13 @@ from adlayout.model import Creative
 from adlayout.placement.layout import Layout, compile_layout
 from adlayout.placement.schema import LayoutFile
 from adlayout.rendering.creative import Prepared, prepare
-from adlayout.rendering.page import Templates
+from adlayout.rendering.page import PageContext, Templates
 from adlayout.rows import Rows
 
-M = TypeVar("M", LayoutFile, InventoryFile)
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+# What else is wrong in a file's data, given the name of the file.
+Also: TypeAlias = Callable[[object, str], Iterable[Fault]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +47,7 @@ class Edition:
     layouts: Mapping[str, Layout]
     templates: Templates
     house_rows: Rows
-    warnings: tuple[str, ...]
+    warnings: tuple[Fault, ...]
 
     def prepare(self, creative: Creative) -> Prepared:
         """The creative's markup, made once; raises BadMarkup (a ValueError) where it must not stand in a page."""
@@ -42,35 +56,33 @@ class Edition:
 
 def assemble(directory: Path, env: Mapping[str, str]) -> Edition:
     """Reads everything in the directory; raises ConfigError with every fault of every file."""
-    faults: list[Fault] = []
-    layouts = _layouts(directory, faults)
-    files = [file for _, file in _files(directory / "inventory", InventoryFile, faults)]
-    templates = None
-    settings = None
-    warnings: tuple[str, ...] = ()
-    try:
-        templates = Templates.load(directory / "templates")
-    except ConfigError as exc:
-        faults += exc.faults
-    try:
-        found = effective(directory, env)
-        settings, warnings = found.settings, tuple(found.warnings)
-        faults += found.layout_faults(layouts)
-    except ConfigError as exc:
-        faults += exc.faults
-    if faults or settings is None or templates is None:
-        raise ConfigError(tuple(faults))
-    warned = tuple(warning for layout in layouts.values() for warning in layout.warnings)
-    return Edition(directory, settings, layouts, templates, to_rows(files), (*warnings, *warned))
-
-
-def _layouts(directory: Path, faults: list[Fault]) -> dict[str, Layout]:
-    layouts: dict[str, Layout] = {}
-    for path, file in _files(directory / "layouts", LayoutFile, faults):
-        layout = compile_layout(file, path.stem)
-        faults += selector_faults(layout, f"layouts/{path.name}")
-        layouts[path.stem] = layout
-    return layouts
+    found = _Found()
+    settings = found.take(lambda: effective(directory, env))
+    layouts = found.files(directory / "layouts", LayoutFile, layout_data_faults)
+    templates, wrong = Templates.attempt(directory / "templates")
+    found.faults += wrong
+    inventory = found.files(directory / "inventory", InventoryFile, lambda data, name: ())
+    if settings is not None:
+        found.faults += settings.layout_faults([path.stem for path in _paths(directory / "layouts")])
+    if len(inventory) == len(_paths(directory / "inventory")):
+        found.faults += inventory_faults(inventory)
+    found.faults += template_faults(layouts, templates, _heads(settings))
+    found.faults += markup_faults(inventory, templates)
+    if found.faults or settings is None:
+        raise ConfigError(tuple(found.faults))
+    return Edition(
+        directory=directory,
+        settings=settings.settings,
+        layouts={file.name: compile_layout(file.contents, file.name) for file in layouts},
+        templates=templates,
+        house_rows=to_rows(file.contents for file in inventory),
+        warnings=(
+            *settings.warnings,
+            *layout_warnings(layouts),
+            *slot_warnings(layouts, templates),
+            *_unread(directory),
+        ),
+    )
 
 
 def selector_faults(layout: Layout, at: str) -> list[Fault]:
@@ -82,11 +94,47 @@ def selector_faults(layout: Layout, at: str) -> list[Fault]:
     return [Fault(at, f"inline: {message} (got {selector!r})") for selector, message in wrong if message]
 
 
-def _files(folder: Path, model: type[M], faults: list[Fault]) -> list[tuple[Path, M]]:
-    found: list[tuple[Path, M]] = []
-    for path in sorted(folder.glob("*.yaml")):
+@dataclass(slots=True)
+class _Found:
+    """The faults so far; reading goes on after each."""
+
+    faults: list[Fault] = field(default_factory=list)
+
+    def take(self, read: Callable[[], T]) -> T | None:
+        """What is read; None, and its faults kept, where it does not hold."""
         try:
-            found.append((path, read(path, model)))
+            return read()
         except ConfigError as exc:
-            faults += [Fault(f"{folder.name}/{fault.at}", fault.message) for fault in exc.faults]
-    return found
+            self.faults += exc.faults
+            return None
+
+    def files(self, folder: Path, model: type[M], also: Also) -> list[Read[M]]:
+        """Every file of the folder that holds; `also` finds what the model does not see."""
+        read = [self._file(path, model, also) for path in _paths(folder)]
+        return [file for file in read if file is not None]
+
+    def _file(self, path: Path, model: type[M], also: Also) -> Read[M] | None:
+        source = self.take(lambda: open_source(path))
+        if source is None:
+            return None
+        contents = self.take(lambda: fit(source, model, also(source.data, path.stem)))
+        return Read(path.stem, source, contents) if contents is not None else None
+
+
+def _paths(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.yaml"))
+
+
+def _heads(settings: Effective | None) -> list[PageContext]:
+    """What the head of each site's pages says."""
+    sites = settings.settings.sites.values() if settings is not None else ()
+    return [PageContext(site.name, site.tagline, site.language) for site in sites] or [
+        PageContext("News", language="en")
+    ]
+
+
+def _unread(directory: Path) -> Iterable[Fault]:
+    """A warning for each file whose ending leaves it unread."""
+    for folder in ("layouts", "inventory"):
+        for path in sorted((directory / folder).glob("*.yml")):
+            yield Fault(str(path), "is not read: call it *.yaml")

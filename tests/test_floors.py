@@ -12,7 +12,7 @@ FLOORS = {
     "model": 0, "errors": 0, "rows": 0, "__init__": 0,
     "config": 1, "store": 1, "telemetry": 1,
     "article": 2, "placement": 2, "decision": 2, "rendering": 2,
-    "compose": 3, "upkeep": 3, "assemble": 3, "answers": 3,
+    "checks": 3, "compose": 3, "plans": 3, "upkeep": 3, "assemble": 3, "answers": 3,
     "cli": 4, "web": 4,
 }  # fmt: skip
 SOLE = {"turbohtml": "article", "jinja2": "rendering", "nh3": "rendering", "redis": "store", "yaml": "config"}

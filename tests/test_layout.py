@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from adlayout.config.faults import found_faults
+from adlayout.errors import Fault
 from adlayout.model import Count, Needs, Slot, SlotStyle
 from adlayout.placement.layout import Conflict, Layout, compile_layout
 from adlayout.placement.schema import CLOSED, HEADINGS, LayoutFile
@@ -79,7 +80,8 @@ def test_what_does_not_hold_is_told(data: dict[str, object], at: str, told: str)
 
 def test_a_move_that_never_happens_is_warned_of() -> None:
     (warning,) = layout_of(on_conflict={"move": "before"}).warnings
-    assert warning == "inline.on_conflict: with anchor since_last an ad can never move before its gap, so it is dropped"
+    message = "with anchor since_last an ad can never move before its gap, so it is dropped"
+    assert warning == Fault("inline.on_conflict.move", message)
 
 
 @pytest.mark.parametrize("path", sorted(LAYOUTS.glob("*.yaml")), ids=lambda path: path.stem)

@@ -13,9 +13,15 @@ SHIPPED = Path(__file__).parent.parent / "config" / "templates"
 ARTICLE = Hole("article", "")
 
 
+@pytest.fixture(autouse=True)
+def _from_the_directory_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faults name files as they were named, so that an editor opens them."""
+    monkeypatch.chdir(tmp_path)
+
+
 def templates(tmp_path: Path, *, article: str) -> Templates:
     """The templates of a folder `templates` that holds one page template, `article`."""
-    folder = tmp_path / "templates"
+    folder = Path("templates")
     folder.mkdir()
     (folder / "article.html.j2").write_text(article, encoding="utf-8")
     return Templates.load(folder)
@@ -54,6 +60,12 @@ def test_every_text_of_the_page_is_escaped(tmp_path: Path) -> None:
     assert loaded.frame("article", context) == Frame(("|".join([escaped] * 6), ARTICLE))
 
 
+def test_no_filter_of_capitals_reaches_a_hole(tmp_path: Path) -> None:
+    loaded = templates(tmp_path, article="{{ slot('top')|upper }}{{ article }}")
+    frame = loaded.frame("article", PageContext("Site", page_slots=("top",)))
+    assert frame == Frame((Hole("slot", "top"), ARTICLE))
+
+
 def test_no_text_of_the_request_is_taken_for_template_or_hole(tmp_path: Path) -> None:
     loaded = templates(tmp_path, article="{{ headline }}:{{ article }}")
     hostile = "{{ article }}{% raw %}0;a;"
@@ -66,7 +78,7 @@ def test_the_mark_of_one_page_means_nothing_in_the_next(tmp_path: Path) -> None:
     loaded = templates(tmp_path, article="{{ headline }}:{{ article }}{{ article|reverse }}")
     leaked = str(loaded.frame("article", PageContext("Site")).parts[-1])[::-1]
     forged = loaded.frame("article", PageContext("Site", headline=leaked))
-    assert (len(leaked), forged.parts[:2]) == (34, (f"{leaked}:", ARTICLE))
+    assert (len(leaked), forged.parts[:2]) == (41, (f"{leaked}:", ARTICLE))
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "/path", "https://user@x.example/", "nonsense"])
@@ -107,14 +119,19 @@ def test_an_address_that_is_not_web_is_left_out(url: str, tmp_path: Path) -> Non
             id="no article",
         ),
         pytest.param(
-            "{{ article }}{{ article }}",
-            Fault("templates/article.html.j2:1:1", "{{ article }} must be written once, found 2 times"),
+            "{{ article }}\n{{ article }}\n",
+            Fault("templates/article.html.j2:2:1", "{{ article }} must be written once, found 2 times"),
             id="the article twice",
         ),
         pytest.param(
-            "{{ article|upper }}",
-            Fault("templates/article.html.j2:1:1", "{{ article }} must be written once, found 0 times"),
+            "<p>\n{{ article|upper }}",
+            Fault("templates/article.html.j2:2:1", "what {{ article }} and {{ slot(…) }} return must not be changed"),
             id="a changed article",
+        ),
+        pytest.param(
+            "{% if false %}\n{{ article }}{% endif %}",
+            Fault("templates/article.html.j2:2:1", "{{ article }} must be written once, found 0 times"),
+            id="an article that is not reached",
         ),
         pytest.param(
             "{{ article|replace('a;', '') }}",
@@ -122,8 +139,8 @@ def test_an_address_that_is_not_web_is_left_out(url: str, tmp_path: Path) -> Non
             id="a cut article",
         ),
         pytest.param(
-            "{{ article }}{{ slot('top') }}{{ slot('top') }}",
-            Fault("templates/article.html.j2:1:1", "each {{ slot(…) }} must be written once, found one twice"),
+            "{{ article }}{{ slot('top') }}\n{{ slot('top') }}",
+            Fault("templates/article.html.j2:2:1", '{{ slot("top") }} must be written once, found 2 times'),
             id="one slot twice",
         ),
     ],
@@ -134,7 +151,7 @@ def test_a_template_that_fails_says_where_and_why(source: str, expected: Fault, 
 
 
 def test_a_fault_in_a_macro_file_names_that_file(tmp_path: Path) -> None:
-    folder = tmp_path / "templates"
+    folder = Path("templates")
     folder.mkdir()
     (folder / "parts.html.j2").write_text("{% macro nav(x) %}\n{{ x.missing.more }}{% endmacro %}")
     (folder / "article.html.j2").write_text("{% from 'parts.html.j2' import nav %}{{ nav('') }}{{ article }}")
@@ -147,7 +164,7 @@ def test_a_template_that_does_not_exist_is_a_failure(tmp_path: Path) -> None:
 
 
 def test_all_broken_templates_are_told_at_once(tmp_path: Path) -> None:
-    folder = tmp_path / "templates"
+    folder = Path("templates")
     (folder / "native").mkdir(parents=True)
     (folder / "a.html.j2").write_text("ok\n{% if %}")
     (folder / "b.html.j2").write_bytes(b"line\nline \xff")

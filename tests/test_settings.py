@@ -159,7 +159,7 @@ def test_every_value_tells_where_it_was_set(directory: Path) -> None:
 def test_a_misspelt_variable_is_a_warning(directory: Path) -> None:
     env = {"ADLAYOUT_REDIS_URI": "redis://store", "ADLAYOUT_PORT_8080_TCP_ADDR": "10.0.0.1", "PATH": "/bin"}
     assert effective(directory, env).warnings == (
-        'environment ADLAYOUT_REDIS_URI: not a variable of adlayout, did you mean "ADLAYOUT_REDIS_URL"?',
+        Fault("environment ADLAYOUT_REDIS_URI", 'not a variable of adlayout, did you mean "ADLAYOUT_REDIS_URL"?'),
     )
 
 

@@ -40,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
     faults = [fault for one in checked for fault in one.faults]
     if args.json:
         warnings = [warning for one in checked for warning in one.warnings]
-        print_json({"ok": not faults, "faults": [asdict(fault) for fault in faults], "warnings": warnings})
+        told = {"faults": [asdict(one) for one in faults], "warnings": [asdict(one) for one in warnings]}
+        print_json({"ok": not faults} | told)
     else:
         for one in checked:
             _tell(one)
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 class _Checked:
     directory: Path
     faults: tuple[Fault, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Fault, ...] = ()
     layouts: tuple[str, ...] = ()
 
 
@@ -68,7 +69,7 @@ def _checked(directory: Path) -> _Checked:
 
 def _tell(one: _Checked) -> None:
     for warning in one.warnings:
-        warn(warning)
+        warn(str(warning))
     if one.faults:
         complain("\n".join(str(fault) for fault in one.faults))
         count = "1 fault" if len(one.faults) == 1 else f"{len(one.faults)} faults"

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     found = effective(config_directory(args.config), os.environ)
     values = found.values()
     for warning in found.warnings:
-        warn(warning)
+        warn(str(warning))
     if args.json:
         print_json({value.key: {"value": value.shown, "origin": value.origin} for value in values})
         return 0

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from adlayout.config.effective import FILE, load_settings
 from adlayout.config.read import fit, open_source
-from adlayout.config.source import Source, Trail
+from adlayout.config.source import Source
 from adlayout.decision.files import dangling, merged, repeated, to_rows
 from adlayout.decision.inventory import read_inventory
 from adlayout.decision.schema import InventoryFile
@@ -139,11 +139,7 @@ def _faults(files: list[_File], after: Rows) -> Iterator[Fault]:
     """What no file shows by itself: ids said twice, and flights that name what will not be there."""
     for file, twice in zip(files, repeated(file.contents for file in files), strict=True):
         for fault in (*twice, *dangling(file.contents, after)):
-            yield file.source.fault(_trail(fault.at), fault.message)
-
-
-def _trail(at: str) -> Trail:
-    return tuple(int(step) if step.isdecimal() else step for step in at.split("."))
+            yield file.source.placed(fault)
 
 
 def _changes(before: Rows, after: Rows) -> Iterator[str]:

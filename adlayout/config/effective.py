@@ -52,7 +52,7 @@ class Effective:
 
     settings: Settings
     source: Source
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Fault, ...] = ()
 
     def layout_faults(self, known: Collection[str]) -> tuple[Fault, ...]:
         """A fault for each place that names a layout which is not among the known ones."""
@@ -169,12 +169,12 @@ def _room(above: object, step: str | int) -> object:
     return above[step]
 
 
-def _misspelt(env: Mapping[str, str]) -> Iterator[str]:
+def _misspelt(env: Mapping[str, str]) -> Iterator[Fault]:
     """A warning for each variable that looks like one of ours and is none."""
     known = {*VARIABLES, *TOKENS, *(f"{name}_FILE" for name in TOKENS)}
     for name in sorted(name for name in env if name.startswith("ADLAYOUT_") and name not in known):
         if near := difflib.get_close_matches(name, known, n=1, cutoff=_MISSPELT):
-            yield f'environment {name}: not a variable of adlayout, did you mean "{near[0]}"?'
+            yield Fault(f"environment {name}", f'not a variable of adlayout, did you mean "{near[0]}"?')
 
 
 def _leaves(value: object, trail: Trail) -> Iterator[tuple[Trail, object]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from adlayout.config.faults import found_faults
-from adlayout.config.source import Source, Trail, dotted, parse, spot_of_byte
+from adlayout.config.source import Source, Trail, dotted, parse, spot_of_byte, steps
 from adlayout.errors import ConfigError, Fault
 
 M = TypeVar("M", bound=BaseModel)
@@ -43,9 +44,13 @@ def _one_character(match: re.Match[str]) -> str:
     return f"{match[1]}\\U{0x10000 + ((high - 0xD800) << 10) + low - 0xDC00:08x}"
 
 
-def fit(source: Source, model: type[M]) -> M:
-    """The source's values as a model. Raises `ConfigError` with its faults and those of the text, top to bottom."""
+def fit(source: Source, model: type[M], also: Iterable[Fault] = ()) -> M:
+    """The source's values as a model. Raises `ConfigError` with its faults and those of the text, top to bottom.
+
+    `also` are faults, at dotted paths, that others found in the values.
+    """
     faults = list(source.faults)
+    faults += [(source.spot(steps(one.at)), source.placed(one)) for one in also]
     try:
         value = model.model_validate(source.data)
     except ValidationError as exc:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -16,12 +17,21 @@ from pydantic import (
     Field,
     Strict,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 
 from adlayout.config.faults import nearest
 from adlayout.config.source import Trail
 from adlayout.model import Device
+
+_TAG: Final = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
+
+
+def _language(text: str) -> str:
+    if not re.fullmatch(_TAG[1:-1], text):
+        raise ValueError("expected a language tag such as en or pt-BR")
+    return text
 
 
 def _public_url(text: str) -> str:
@@ -41,7 +51,9 @@ def _store_url(text: str) -> str:
 Text = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1)]
 Switch = Annotated[bool, Strict()]
 Whole = Annotated[int, Strict()]
-Language = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")]
+Language = Annotated[
+    str, StringConstraints(strict=True), AfterValidator(_language), WithJsonSchema({"type": "string", "pattern": _TAG})
+]
 PublicUrl = Annotated[Text, AfterValidator(_public_url)]
 StoreUrl = Annotated[Text, AfterValidator(_store_url)]
 

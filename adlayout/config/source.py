@@ -77,6 +77,15 @@ class Source:
         at = self.laid_over.get(trail) or f"{self.name}:{spot.line}:{spot.column}"
         return Fault(at, f"{dotted(trail)}: {message}" if trail else message)
 
+    def placed(self, found: Fault, *, key: bool = False) -> Fault:
+        """A fault at a dotted path, as `inline.no_after.0`, at its place in the file; no step may hold a dot."""
+        return self.fault(steps(found.at), found.message, key=key)
+
+
+def steps(path: str) -> Trail:
+    """The trail that a dotted path spells; digits count list items."""
+    return tuple(int(step) if step.isdecimal() else step for step in path.split("."))
+
 
 def dotted(trail: Trail) -> str:
     """The trail as people write it, `sites.default.layouts.0.when`; what cannot be printed is escaped."""
@@ -155,6 +164,8 @@ def _at(name: str, mark: _Mark | None) -> str:
 
 def _syntax_fault(exc: yaml.YAMLError, text: str, name: str) -> Fault:
     if isinstance(exc, yaml.MarkedYAMLError):
+        if (mark := exc.problem_mark) and text[mark.index : mark.index + 1] == "\t":
+            return Fault(_at(name, mark), "not YAML: a tab, where lines are indented with spaces")
         what = ", ".join(part for part in (exc.context, exc.problem) if part)
         return Fault(_at(name, exc.problem_mark or exc.context_mark), f"not YAML: {what}")
     if isinstance(exc, yaml.reader.ReaderError):

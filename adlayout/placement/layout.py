@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from adlayout.errors import Fault
 from adlayout.model import Count, Needs, Slot, SlotStyle
 from adlayout.placement.distance import Distance, Unit, units_of
 from adlayout.placement.rules import GATES, HARD, Rule, rules_of
@@ -39,7 +40,8 @@ class Schedule:
 class Layout:
     """A layout that `place` works with; `needs` is what it asks of an article, `warnings` what ops should know.
 
-    The k-th inline ad takes the k-th of `styles`, and the last of them repeats.
+    Warnings stand at dotted paths, as `inline.on_conflict`. The k-th inline ad takes the k-th of `styles`, and the last
+    of them repeats.
     """
 
     name: str
@@ -50,7 +52,7 @@ class Layout:
     schedule: Schedule
     styles: tuple[SlotStyle, ...]
     page_slots: tuple[Slot, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Fault, ...] = ()
 
 
 def compile_layout(file: LayoutFile, name: str) -> Layout:
@@ -116,6 +118,7 @@ def _style(slot: InlineSlot | PageSlot, kind: str, keys: Inline) -> SlotStyle:
     )
 
 
-def _warnings(keys: Inline) -> Iterator[str]:
+def _warnings(keys: Inline) -> Iterator[Fault]:
     if isinstance(keys.on_conflict, Move) and keys.on_conflict.move == "before" and keys.anchor == "since_last":
-        yield "inline.on_conflict: with anchor since_last an ad can never move before its gap, so it is dropped"
+        message = "with anchor since_last an ad can never move before its gap, so it is dropped"
+        yield Fault("inline.on_conflict.move", message)

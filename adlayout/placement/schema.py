@@ -16,12 +16,14 @@ from pydantic import (
     Strict,
     StringConstraints,
     Tag,
+    WithJsonSchema,
     model_validator,
 )
 
 from adlayout.placement.distance import Distance, DistanceKey, Plain, Unit
 
 _SLOT_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_FORMAT: Final = r"^(fluid|[1-9][0-9]{0,3}x[1-9][0-9]{0,3})$"
 _INLINE_ID: Final = re.compile(r"inline-[0-9]+")
 
 
@@ -29,6 +31,12 @@ def _tag(name: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9._-]*", name):
         raise ValueError("expected the name of a tag, such as p")
     return name
+
+
+def _format(text: str) -> str:
+    if not re.fullmatch(_FORMAT[1:-1], text):
+        raise ValueError("expected a size such as 300x250, or fluid")
+    return text
 
 
 def _slot_id(name: str) -> str:
@@ -41,7 +49,9 @@ def _slot_id(name: str) -> str:
 
 Text = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1)]
 Whole = Annotated[int, Strict(), Field(ge=0, le=1_000_000)]
-Format = Annotated[str, StringConstraints(strict=True, pattern=r"^(fluid|[1-9][0-9]{0,3}x[1-9][0-9]{0,3})$")]
+Format = Annotated[
+    str, StringConstraints(strict=True), AfterValidator(_format), WithJsonSchema({"type": "string", "pattern": _FORMAT})
+]
 Formats = Annotated[tuple[Format, ...], Field(min_length=1)]
 TagName = Annotated[Text, AfterValidator(_tag)]
 SlotId = Annotated[Text, AfterValidator(_slot_id)]

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from secrets import token_hex
+from secrets import randbits
 from typing import Literal
 
-from jinja2 import FunctionLoader, StrictUndefined, Template, TemplateSyntaxError
+from jinja2 import FunctionLoader, StrictUndefined, Template, TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from adlayout.errors import AdlayoutError, ConfigError, Fault
 from adlayout.rendering.urls import is_web
 
-_SUFFIX = ".html.j2"
-_NATIVE = "native/"
+SUFFIX = ".html.j2"
+NATIVE = "native/"
 
 
 class TemplateFailure(AdlayoutError):
@@ -62,52 +62,69 @@ class Frame:
 class Templates:
     """All templates of a folder, compiled; a later change of the files does not reach them.
 
-    `compiled` is keyed by the name without its suffix: `article`, `native/card`.
+    `compiled` is keyed by the name without its suffix: `article`, `native/card`; `broken` are those that are not in it
+    although there is a file.
     """
 
     folder: str
     compiled: Mapping[str, Template]
+    broken: frozenset[str] = frozenset()
 
     @classmethod
     def load(cls, directory: Path) -> Templates:
         """Reads and compiles every `*.html.j2` under the directory; raises ConfigError with all faults at once."""
+        templates, faults = cls.attempt(directory)
+        if faults:
+            raise ConfigError(faults)
+        return templates
+
+    @classmethod
+    def attempt(cls, directory: Path) -> tuple[Templates, tuple[Fault, ...]]:
+        """The same without raising: the templates that hold, and what is wrong with the others."""
         sources, faults = _read(directory)
-        environment = _environment(directory.name, sources)
+        environment = _environment(str(directory), sources)
         compiled: dict[str, Template] = {}
         for name in sources:
             try:
-                compiled[name.removesuffix(_SUFFIX)] = environment.get_template(name)
+                compiled[name.removesuffix(SUFFIX)] = environment.get_template(name)
             except TemplateSyntaxError as exc:
-                faults.append(Fault(f"{directory.name}/{exc.name or name}:{exc.lineno}:1", exc.message or str(exc)))
-        if faults:
-            raise ConfigError(tuple(faults))
-        return cls(directory.name, compiled)
+                faults.append(Fault(f"{directory}/{exc.name or name}:{exc.lineno}:1", exc.message or str(exc)))
+        found = {path.relative_to(directory).as_posix().removesuffix(SUFFIX) for path in directory.rglob(f"*{SUFFIX}")}
+        return cls(str(directory), compiled, frozenset(found - compiled.keys())), tuple(faults)
 
     @property
     def pages(self) -> frozenset[str]:
         """The names that a layout's `template` may hold."""
-        return frozenset(name for name in self.compiled if not name.startswith(_NATIVE))
+        names = self.compiled.keys() | self.broken
+        return frozenset(name for name in names if not name.startswith(NATIVE))
 
     def frame(self, name: str, context: PageContext) -> Frame:
         """The page template around its holes; raises TemplateFailure for whatever goes wrong in it."""
-        # The mark is drawn anew for each page and never leaves it, so no headline can hold one.
-        mark = token_hex(16)
+        # The mark is drawn anew for each page and never leaves it, so no headline can hold one; of digits,
+        # since a template may write in capitals.
+        mark = f"{randbits(128):039d}"
         numbers = {slot: number for number, slot in enumerate(context.page_slots)}
 
         def slot(wanted: str) -> Markup:
-            return Markup(f"{mark}{numbers[wanted]};") if wanted in numbers else Markup()  # noqa: S704 (hex and digits)
+            return Markup(f"{mark}{numbers[wanted]};") if wanted in numbers else Markup()  # noqa: S704 (digits)
 
         text = self._render(name, _variables(context) | {"article": Markup(f"{mark}a;"), "slot": slot})  # noqa: S704
         return self._cut(name, text, mark, context.page_slots)
 
     def native(self, name: str, fields: Mapping[str, object]) -> str:
         """A native ad laid out by `native/NAME.html.j2`; raises TemplateFailure for whatever goes wrong in it."""
-        return self._render(f"{_NATIVE}{name}", fields).strip()
+        return self._render(f"{NATIVE}{name}", fields).strip()
+
+    def tree(self, name: str) -> nodes.Template:
+        """The source of a template that holds, parsed."""
+        environment = self.compiled[name].environment
+        loader = environment.loader
+        return environment.parse(loader.get_source(environment, f"{name}{SUFFIX}")[0] if loader else "")
 
     def _render(self, name: str, variables: Mapping[str, object]) -> str:
         template = self.compiled.get(name)
         if template is None:
-            raise TemplateFailure(Fault(f"{self.folder}/{name}{_SUFFIX}", "there is no such template"))
+            raise TemplateFailure(Fault(f"{self.folder}/{name}{SUFFIX}", "there is no such template"))
         try:
             return template.render(variables)
         # A template is a program of ops and may raise anything; whatever it is, the article comes back.
@@ -117,7 +134,7 @@ class Templates:
     def _where(self, name: str, exc: Exception) -> str:
         ours = f"{self.folder}/"
         calls = [call for call in traceback.extract_tb(exc.__traceback__) if call.filename.startswith(ours)]
-        return f"{calls[-1].filename}:{calls[-1].lineno}:1" if calls else f"{ours}{name}{_SUFFIX}:1:1"
+        return f"{calls[-1].filename}:{calls[-1].lineno}:1" if calls else f"{ours}{name}{SUFFIX}:1:1"
 
     def _cut(self, name: str, text: str, mark: str, page_slots: tuple[str, ...]) -> Frame:
         opening, *marked = text.split(mark)
@@ -128,9 +145,8 @@ class Templates:
             key, _, after = stretch.partition(";")
             hole = holes_by_key.get(key)
             if hole is None:
-                raise TemplateFailure(
-                    self._fault(name, "what {{ article }} and {{ slot(…) }} return must not be changed")
-                )
+                message = "what {{ article }} and {{ slot(…) }} return must not be changed"
+                raise TemplateFailure(self._fault(name, message, ("article", "slot")))
             parts += (hole, after)
         self._check_holes(name, [part for part in parts if isinstance(part, Hole)])
         return Frame(tuple(part for part in parts if part != ""))
@@ -138,12 +154,16 @@ class Templates:
     def _check_holes(self, name: str, holes: list[Hole]) -> None:
         found = sum(hole.kind == "article" for hole in holes)
         if found != 1:
-            raise TemplateFailure(self._fault(name, f"{{{{ article }}}} must be written once, found {found} times"))
-        if len(holes) != len(set(holes)):
-            raise TemplateFailure(self._fault(name, "each {{ slot(…) }} must be written once, found one twice"))
+            message = f"{{{{ article }}}} must be written once, found {found} times"
+            raise TemplateFailure(self._fault(name, message, ("article",)))
+        if twice := next((hole for hole in holes if holes.count(hole) > 1), None):
+            message = f'{{{{ slot("{twice.name}") }}}} must be written once, found {holes.count(twice)} times'
+            raise TemplateFailure(self._fault(name, message, ("slot",)))
 
-    def _fault(self, name: str, message: str) -> Fault:
-        return Fault(f"{self.folder}/{name}{_SUFFIX}:1:1", message)
+    def _fault(self, name: str, message: str, names: tuple[str, ...]) -> Fault:
+        """A fault at the last line that mentions one of the names, else at the first."""
+        said = (one.lineno for one in self.tree(name).find_all(nodes.Name) if one.name in names)
+        return Fault(f"{self.folder}/{name}{SUFFIX}:{max(said, default=1)}:1", message)
 
 
 def plain_frame(context: PageContext) -> Frame:
@@ -171,15 +191,15 @@ def _read(directory: Path) -> tuple[dict[str, str], list[Fault]]:
         return {}, [Fault(str(directory), "there is no such folder; templates are kept in it")]
     sources: dict[str, str] = {}
     faults: list[Fault] = []
-    for path in sorted(directory.rglob(f"*{_SUFFIX}")):
+    for path in sorted(directory.rglob(f"*{SUFFIX}")):
         name = path.relative_to(directory).as_posix()
         try:
             sources[name] = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as exc:
             line = exc.object.count(b"\n", 0, exc.start) + 1
-            faults.append(Fault(f"{directory.name}/{name}:{line}:1", "the file is not UTF-8"))
+            faults.append(Fault(f"{directory}/{name}:{line}:1", "the file is not UTF-8"))
         except OSError as exc:
-            faults.append(Fault(f"{directory.name}/{name}:1:1", f"cannot be read: {exc.strerror}"))
+            faults.append(Fault(f"{directory}/{name}:1:1", f"cannot be read: {exc.strerror}"))
     return sources, faults
 
 

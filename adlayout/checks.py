@@ -1,0 +1,166 @@
+"""What no model can say of a config directory: selectors, names across files, templates that fail. Opens no file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Final, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from adlayout.article.selectors import NAMES, selector_fault
+from adlayout.config.faults import nearest
+from adlayout.config.source import Source
+from adlayout.decision.files import dangling, repeated, to_rows
+from adlayout.decision.inventory import read_inventory
+from adlayout.decision.schema import CreativeRow, InventoryFile
+from adlayout.errors import Fault
+from adlayout.placement.layout import compile_layout
+from adlayout.placement.schema import LayoutFile
+from adlayout.rendering.creative import prepare
+from adlayout.rendering.page import NATIVE, SUFFIX, PageContext, Templates
+from adlayout.rendering.rehearse import asked_slots, rehearse, rehearse_natives
+
+M = TypeVar("M", bound=BaseModel)
+
+_SELECTOR_LISTS: Final = ("exclude_within", "enter", "no_after", "no_before", "keep_with_next")
+_PSEUDO_CLASS: Final = re.compile(r":[A-Za-z-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[M]):
+    """A file that was read: its name without its ending, its contents, and where everything in it stands."""
+
+    name: str
+    source: Source
+    contents: M
+
+
+# One layout, as data.
+
+
+def layout_data_faults(data: object, name: str) -> tuple[Fault, ...]:
+    """What the model of layouts does not see in a file of this name."""
+    return (*_misnamed(data, name), *wrong_selectors(data))
+
+
+def _misnamed(data: object, name: str) -> Iterator[Fault]:
+    """What a layout file needs and a layout in a request does not: its version, and the name of its file."""
+    if not isinstance(data, Mapping):
+        return
+    if data.get("version") is None:
+        yield Fault("version", "is missing: write `version: 1`")
+    said = data.get("name")
+    if said is None:
+        yield Fault("name", f"is missing: write `name: {name}`, as the file is called")
+    elif isinstance(said, str) and said.strip() != name:
+        yield Fault("name", f'expected "{name}", as the file is called (got "{said}")')
+
+
+def wrong_selectors(data: object) -> Iterator[Fault]:
+    """The selectors of a layout that cannot be read, each at its entry; what is no text is left to the model."""
+    inline = data.get("inline") if isinstance(data, Mapping) else None
+    for path, selector in _selectors(inline) if isinstance(inline, Mapping) else ():
+        if message := selector_fault(selector.strip()):
+            yield Fault(f"inline.{path}", f'{_plainly(message, selector.strip())} (got "{selector}")')
+
+
+def _selectors(inline: Mapping[object, object]) -> Iterator[tuple[str, str]]:
+    container = inline.get("container")
+    if isinstance(container, str):
+        yield "container", container
+    for key in _SELECTOR_LISTS:
+        entries = inline.get(key)
+        for at, entry in enumerate(entries) if isinstance(entries, list | tuple) else ():
+            if isinstance(entry, str):
+                yield f"{key}.{at}", entry
+
+
+def _plainly(message: str, selector: str) -> str:
+    """The parser's message without the selector that it repeats, and the name that was probably meant."""
+    said = message.rpartition('": ')[2]
+    near = [name for one in _PSEUDO_CLASS.findall(selector) for name in get_close_matches(one, NAMES, n=1)]
+    hint = f', did you mean "{near[0]}"?' if near and "pseudo-class" in said else ""
+    return f"not a CSS selector: {said}{hint}"
+
+
+# All layouts and their templates.
+
+
+def template_faults(
+    layouts: Sequence[Read[LayoutFile]], templates: Templates, sites: Sequence[PageContext]
+) -> Iterator[Fault]:
+    """Templates that do not exist or fail, tried with the page slots of each layout that uses them."""
+    told: set[Fault] = set()
+    for layout in layouts:
+        file = layout.contents
+        if file.template not in templates.pages:
+            message = f'no template "{file.template}", {nearest(file.template, templates.pages)}'
+            yield layout.source.placed(Fault("template", message))
+        if file.template not in templates.compiled:
+            continue
+        pages = [replace(site, page_slots=tuple(file.page_slots)) for site in sites]
+        faults = [fault for fault in rehearse(templates, file.template, pages) if fault not in told]
+        told.update(faults)
+        yield from faults
+    yield from rehearse_natives(templates)
+
+
+def slot_warnings(layouts: Sequence[Read[LayoutFile]], templates: Templates) -> Iterator[Fault]:
+    """Page slots that the template of their layout does not ask for, and slots that no layout has."""
+    for layout in layouts:
+        asked = asked_slots(templates, layout.contents.template)
+        for slot in layout.contents.page_slots if asked.complete else ():
+            if slot not in asked.places:
+                template = f"{layout.contents.template}{SUFFIX}"
+                message = f'{template} has no {{{{ slot("{slot}") }}}}, so that it never shows'
+                yield layout.source.placed(Fault(f"page_slots.{slot}", message), key=True)
+    for name in sorted({layout.contents.template for layout in layouts}):
+        used_by = [layout for layout in layouts if layout.contents.template == name]
+        known = {slot for layout in used_by for slot in layout.contents.page_slots}
+        for slot, place in asked_slots(templates, name).places.items():
+            if slot not in known:
+                users = ", ".join(layout.name for layout in used_by)
+                message = (
+                    f"no layout with this template has such a page slot (layouts: {users}), {nearest(slot, known)}"
+                )
+                yield Fault(place, f'slot("{slot}"): {message}')
+
+
+def layout_warnings(layouts: Iterable[Read[LayoutFile]]) -> Iterator[Fault]:
+    """What a layout says that has no effect."""
+    for layout in layouts:
+        for warning in compile_layout(layout.contents, layout.name).warnings:
+            yield layout.source.placed(warning)
+
+
+# All inventory files.
+
+
+def inventory_faults(files: Sequence[Read[InventoryFile]]) -> Iterator[Fault]:
+    """Ids that are said twice, and flights that name what no file has."""
+    rows = to_rows(file.contents for file in files)
+    for file, twice in zip(files, repeated(file.contents for file in files), strict=True):
+        for fault in (*twice, *dangling(file.contents, rows)):
+            yield file.source.placed(fault)
+
+
+def markup_faults(files: Sequence[Read[InventoryFile]], templates: Templates) -> Iterator[Fault]:
+    """Creatives that may not stand in a page."""
+    creatives = read_inventory(to_rows(file.contents for file in files))[0].creatives
+    for file in files:
+        for at, row in enumerate(file.contents.creatives):
+            if row.id not in creatives or f"{NATIVE}{row.template}" in templates.broken:
+                continue
+            try:
+                prepare(creatives[row.id], templates)
+            except ValueError as exc:
+                yield file.source.placed(_at_key(f"creatives.{at}", row, str(exc)))
+
+
+def _at_key(path: str, row: CreativeRow, message: str) -> Fault:
+    """The fault at the key that its message begins with, where it begins with one."""
+    key, _, rest = message.partition(": ")
+    return Fault(f"{path}.{key}", rest) if key.partition(".")[0] in type(row).model_fields else Fault(path, message)
