@@ -108,7 +108,7 @@ def test_a_reader_who_had_enough_is_no_failure_to_speak_of(config: Path) -> None
 def test_marks_that_the_terminal_cannot_show_are_replaced(article: str, config: Path) -> None:
     with _started("explain", article, PYTHONIOENCODING="ascii") as program:
         out, err = program.communicate()
-    assert (b"? gap 0    first: needs" in out, err, program.returncode) == (True, b"", 0)
+    assert (b"x gap 0    first: needs" in out, err, program.returncode) == (True, b"", 0)
 
 
 # Which directory, and how it looks.
@@ -338,8 +338,8 @@ def test_an_outline_is_drawn_for_an_article(article: str, config: Path, capsys: 
         "",
         "     ✗ gap 0    first: needs 2 paragraphs, has",
         "  1  h1              On the hill",
-        "     ✗ gap 1    no_after: needs not h1, has h1",
-        "                keep_with_next: needs not h1,",
+        "     ✗ gap 1    no_after: needs no h1 above, h",
+        "                keep_with_next: h1 must not pa",
         "                first: needs 2 paragraphs, has",
         "  2  p          ¶1   Paragraph 1 says a little",
         "     ✗ gap 2    first: needs 2 paragraphs, has",

@@ -7,13 +7,14 @@ import re
 import pytest
 
 from adlayout.cli.outline import MEANING, draw
-from adlayout.cli.snippet import columns, cut, padded, snippet
+from adlayout.cli.snippet import columns, cut, padded, plain, snippet
 from adlayout.model import Article, Block, Dropped, Judgement, Plan, Reason, Refusal, Slot, SlotStyle, Verdict
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 FIRST = Refusal(Reason.FIRST, "2 paragraphs", "0 paragraphs")
-NO_AFTER = Refusal(Reason.NO_AFTER, "none of h1 h2 h3 h4 h5 h6 :bold-line :lead-in above the ad", "h1")
+NO_AFTER = Refusal(Reason.NO_AFTER, "not h1", "h1")
+UNSAFE = Refusal(Reason.UNSAFE_MARKUP, "an article that stays as it is", "an ad here changes the article")
 EVERY = Refusal(Reason.EVERY, "2 paragraphs", "1 paragraph")
 
 BLOCKS = (
@@ -36,11 +37,12 @@ def article(warnings: tuple[str, ...] = ()) -> Article:
     return Article(html, blocks, (*starts, len(html)), warnings)
 
 
+WARNINGS = ("unbalanced_article", "nothing matches .story")
 PLAN = Plan(
     slots=(Slot("inline-1", SlotStyle(), gap=4, offset=9, due_gap=3),),
     gaps=(
         Judgement(0, 0, Verdict.REFUSED, reasons=(FIRST,)),
-        Judgement(1, 1, Verdict.REFUSED, reasons=(NO_AFTER, FIRST)),
+        Judgement(1, 1, Verdict.REFUSED, reasons=(NO_AFTER, UNSAFE, FIRST)),
         Judgement(2, 2, Verdict.FREE, reasons=(EVERY,)),
         Judgement(3, 3, Verdict.FREE),
         Judgement(4, 4, Verdict.SLOT, slot="inline-1"),
@@ -52,8 +54,9 @@ PLAN = Plan(
 DRAWN = """\
      ✗ gap 0    first: needs 2 paragraphs, has 0 paragraphs
   1  h1              Almaty opens its second line                        5 words
-     ✗ gap 1    no_after: needs none of h1 h2 h3 h4 h5 h6 :bold-line :lead-in
-                  above the ad, has h1
+     ✗ gap 1    no_after: needs no h1 above, has h1
+                unsafe_markup: needs an article that stays as it is, but an ad
+                  here changes the article
                 first: needs 2 paragraphs, has 0 paragraphs
   2  p          ¶1   The first train left the station at six, and nob…  18 words
      · gap 2    every: needs 2 paragraphs, has 1 paragraph
@@ -65,20 +68,24 @@ DRAWN = """\
      ✗ gap 5    every: needs 2 paragraphs, has 1 paragraph
 
 1 ad in 5 blocks, 3 of them counted as paragraphs
-6 gaps: 1 with an ad, 3 refused, 2 free
-   2 by every          too soon after the last ad
-   2 by first          too near to the start
-   1 by no_after       no ad may follow the block above
+64 words in these paragraphs, an ad for every 64
+6 gaps: ▶ 1 with an ad, ✗ 3 refused, · 2 free
+   2 by every           too soon after the last ad
+   2 by first           too near to the start
+   1 by no_after        no ad may follow the block above
+   1 by unsafe_markup   an ad here would change the article
 dropped: the ad due at gap 5: conflict, no gap where it was due takes an ad
-warning: unbalanced_article"""
+warning: unbalanced_article, unclosed elements or stray end tags that reach into
+  the page around it
+warning: nothing matches .story"""
 
 
 def test_the_outline_tells_every_block_and_gap_in_order() -> None:
-    assert draw(article(("unbalanced_article",)), PLAN, colour=False, width=80) == DRAWN
+    assert draw(article(WARNINGS), PLAN, colour=False, width=80) == DRAWN
 
 
 def test_colour_adds_nothing_but_colour() -> None:
-    coloured = draw(article(("unbalanced_article",)), PLAN, colour=True, width=80)
+    coloured = draw(article(WARNINGS), PLAN, colour=True, width=80)
     assert coloured != DRAWN
     assert ESCAPE.sub("", coloured).splitlines() == DRAWN.splitlines()
 
@@ -98,9 +105,55 @@ def test_an_article_of_nothing_has_one_gap() -> None:
         "     ✗ gap 0    first: needs 2 paragraphs, has 0 paragraphs",
         "",
         "0 ads in 0 blocks, 0 of them counted as paragraphs",
-        "1 gap: 0 with an ad, 1 refused, 0 free",
-        "   1 by first          too near to the start",
+        "1 gap: ▶ 0 with an ad, ✗ 1 refused, · 0 free",
+        "   1 by first           too near to the start",
     ]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        (Refusal(Reason.NO_AFTER, "not :bold-line", "p"), "no_after: needs no :bold-line above, has p"),
+        (Refusal(Reason.NO_BEFORE, "not figure", "figure"), "no_before: needs no figure below, has figure"),
+        (
+            Refusal(Reason.KEEP_WITH_NEXT, "not h2", "h2"),
+            "keep_with_next: h2 must not part from the block below",
+        ),
+        (
+            Refusal(Reason.KEEP_WITH_NEXT, "not .title", "p"),
+            "keep_with_next: p (.title) must not part from the block below",
+        ),
+        (Refusal(Reason.MAX_ADS, "at most 8 ads", "8 ads"), "max_ads: takes at most 8 ads, has 8 ads already"),
+        (Refusal(Reason.END_GUARD, "1 paragraph", "0 paragraphs"), "end_guard: needs 1 paragraph, has 0 paragraphs"),
+    ],
+)
+def test_a_refusal_says_what_it_needs_and_what_is_there(refusal: Refusal, told: str) -> None:
+    plan = Plan((), (Judgement(0, 0, Verdict.REFUSED, reasons=(refusal,)),))
+    assert draw(Article("", (), (0,)), plan, colour=False, width=80).splitlines()[0] == f"     ✗ gap 0    {told}"
+
+
+def test_a_thousand_blocks_stay_in_their_columns() -> None:
+    block = Block("p", 0, 9, True, False, frozenset(), words=2)
+    plan = Plan((), tuple(Judgement(gap, 0, Verdict.FREE) for gap in range(1001)))
+    drawn = draw(Article("<p>a b</p>", (block,) * 1000, (0,) * 1001), plan, colour=False, width=60).splitlines()
+    assert (drawn[1], drawn[1999], drawn[2000]) == (
+        "   1  p          ¶1    a b" + " " * 27 + "2 words",
+        "1000  p          ¶1000 a b" + " " * 27 + "2 words",
+        "      · gap 1000  an ad could stand here; none was due",
+    )
+
+
+def test_nothing_that_a_terminal_obeys_is_drawn() -> None:
+    hostile = "x\x1b]0;a\x07\x9b31m\u202ey"
+    block = Block(hostile, 0, 1, False, False, frozenset())
+    refusal = Refusal(Reason.NO_AFTER, f"not {hostile}", hostile)
+    slot = Slot("inline-1", SlotStyle(type=hostile), gap=1)
+    gaps = (
+        Judgement(0, 0, Verdict.REFUSED, reasons=(refusal,)),
+        Judgement(1, 1, Verdict.SLOT, slot="inline-1"),
+    )
+    drawn = draw(Article(hostile, (block,), (0, 1), (hostile,)), Plan((slot,), gaps), colour=False, width=80)
+    assert [letter for letter in drawn if not letter.isprintable() and letter != "\n"] == []
 
 
 def test_every_reason_has_a_meaning() -> None:
@@ -113,6 +166,10 @@ def test_every_reason_has_a_meaning() -> None:
         ("<p>One\n <b>two</b>&nbsp;three</p>", "One two three"),
         ("<p><!-- no --><script>no()</script><STYLE>no</STYLE>yes</p>", "yes"),
         ('<p data-x="a > b">text</p>', "text"),
+        ("<p><b>Almond Street</b>, ten <A\nHREF='x>'>pa</a>st two</p>", "Almond Street, ten past two"),
+        ("<ul><li>one<li>two</ul><article>three", "one two three"),
+        ("<p>&eacute; e\u0301 \u1112\u1161\u11ab</p>", "\u00e9 \u00e9 \ud55c"),
+        ("<p title='never closed>text</p>", "[nothing to read]"),
         ("<p>1 < 2 and 3 > 2</p>", "1 < 2 and 3 > 2"),
         ("<p>\x1b[31mred\x07&#27;</p>", "[31mred"),
         ('<img src="/a.jpg">', "[/a.jpg]"),
@@ -134,6 +191,13 @@ def test_a_snippet_is_the_text_of_a_block_on_one_line(source: str, text: str) ->
         ("\u4e00\u4e8c\u4e09", 5, "\u4e00\u4e8c…"),
         ("\u4e00\u4e8c\u4e09", 4, "\u4e00…"),
         ("e\u0301e\u0301", 2, "e\u0301e\u0301"),
+        (
+            "\u0e20\u0e32\u0e29\u0e32\u0e44\u0e17\u0e22\u0e22\u0e31\u0e48\u0e07",
+            9,
+            "\u0e20\u0e32\u0e29\u0e32\u0e44\u0e17\u0e22\u0e22\u0e31\u0e48\u0e07",
+        ),
+        ("\u2764\ufe0f\u2764\ufe0f", 4, "\u2764\ufe0f\u2764\ufe0f"),
+        ("\u2764\ufe0f\u2764\ufe0f", 3, "\u2764\ufe0f…"),
     ],
 )
 def test_text_is_cut_to_the_columns_there_are(text: str, room: int, short: str) -> None:
@@ -142,3 +206,7 @@ def test_text_is_cut_to_the_columns_there_are(text: str, room: int, short: str) 
 
 def test_text_is_filled_up_to_the_columns_there_are() -> None:
     assert [padded("ab", 4), padded("\u4e00", 4), padded("abcdef", 4)] == ["ab  ", "\u4e00  ", "abc…"]
+
+
+def test_plain_text_is_one_line_without_what_cannot_be_seen() -> None:
+    assert plain(" a\x00b\n\tc &lt;\u200b\u202e\ud800d\x1b[0m") == "ab c &lt;d[0m"

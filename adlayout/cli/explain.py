@@ -11,7 +11,7 @@ from adlayout.assemble import assemble
 from adlayout.cli.compose import add_request, request_of
 from adlayout.cli.directory import config_directory
 from adlayout.cli.outline import draw
-from adlayout.cli.terminal import has_colour, ink, print_json, width
+from adlayout.cli.terminal import has_colour, ink, print_json, shown, width
 from adlayout.compose import Composer
 from adlayout.upkeep import Shelf
 
@@ -44,5 +44,7 @@ def run(args: argparse.Namespace) -> int:
         print_json(plan_json(planned))
         return 0
     print(ink(f"layout {planned.layout} on {planned.device.value}", "1", sys.stdout), end="\n\n")
-    print(draw(planned.article, planned.plan, colour=has_colour(sys.stdout, os.environ), width=width(sys.stdout)))
+    colour = has_colour(sys.stdout, os.environ)
+    drawn = draw(planned.article, planned.plan, colour=colour, width=width(sys.stdout, os.environ))
+    print(shown(drawn, sys.stdout))
     return 0

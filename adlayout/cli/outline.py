@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from adlayout.cli.snippet import columns, cut, padded, snippet
+from adlayout.cli.snippet import columns, cut, padded, plain, snippet
 from adlayout.model import Article, Block, Judgement, Plan, Reason, Refusal, Slot, Verdict
 
 _BOLD: Final = "1"
@@ -19,8 +19,6 @@ _AD: Final = "1;32"
 
 _NARROWEST: Final = 60
 _TAG_ROOM: Final = 11
-_GAP_INDENT: Final = " " * 5
-_GAP_ROOM: Final = 11
 
 MEANING: Final[Mapping[Reason, str]] = {
     Reason.FIRST: "too near to the start",
@@ -36,22 +34,37 @@ MEANING: Final[Mapping[Reason, str]] = {
     Reason.CONFLICT: "no gap where it was due takes an ad",
 }
 
+_WARNINGS: Final[Mapping[str, str]] = {
+    "unbalanced_article": "unclosed elements or stray end tags that reach into the page around it"
+}
+
 
 def draw(article: Article, plan: Plan, *, colour: bool, width: int) -> str:
     """The outline: every block, between the blocks every gap with its verdict and reasons, and the totals.
 
     `width` is that of the terminal in columns; under 60 it is drawn as for 60.
     """
-    pen = _Pen(colour, max(width, _NARROWEST))
+    pen = _Pen(colour, max(width, _NARROWEST), max(3, len(str(len(article.blocks)))))
     return "\n".join([*_outline(pen, article, plan), "", *_totals(pen, article, plan)])
 
 
 @dataclass(frozen=True, slots=True)
 class _Pen:
-    """How wide the page is, and whether it has colours."""
+    """How wide the page is, whether it has colours, and how many digits the number of a block may have."""
 
     colour: bool
     width: int
+    digits: int
+
+    @property
+    def indent(self) -> str:
+        """What stands before a gap: the room of a block's number."""
+        return " " * (self.digits + 2)
+
+    @property
+    def gap_room(self) -> int:
+        """The columns of a mark, `gap` and its number."""
+        return self.digits + 8
 
     def ink(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
@@ -75,13 +88,15 @@ def _block(pen: _Pen, block: Block, numbers: tuple[int, int], source: str) -> st
     number, counted = numbers
     size = _size(block)
     nth = f"¶{counted}" if block.counted else ""
-    room = pen.width - 5 - _TAG_ROOM - 5 - (len(size) + 2 if size else 0)
+    nth_room = pen.digits + 2
+    room = pen.width - len(pen.indent) - _TAG_ROOM - nth_room - (len(size) + 2 if size else 0)
     text = "[nothing to see]" if block.hollow else snippet(source[block.start or 0 : block.end or 0])
     shown = padded(text, room) if size else cut(text, room)
     ink = _BOLD if block.counted else _DIM
-    tag = pen.ink(padded(block.tag or "text", _TAG_ROOM - 1), ink)
+    tag = pen.ink(padded(plain(block.tag or "text"), _TAG_ROOM - 1), ink)
     body = shown if block.counted else pen.ink(shown, _DIM)
-    return f"{number:>3}  {tag} {nth:<5}{body}{f'  {pen.ink(size, _DIM)}' if size else ''}".rstrip()
+    told = f"  {pen.ink(size, _DIM)}" if size else ""
+    return f"{number:>{pen.digits}}  {tag} {nth:<{nth_room}}{body}{told}".rstrip()
 
 
 def _size(block: Block) -> str:
@@ -95,51 +110,71 @@ def _gap(pen: _Pen, judgement: Judgement, slots: Mapping[str, Slot]) -> Iterator
         yield _ad(pen, judgement, slots.get(judgement.slot or ""))
         return
     mark, ink = ("✗", _RED) if judgement.verdict is Verdict.REFUSED else ("·", _DIM)
-    lead = _GAP_INDENT + pen.ink(f"{mark} gap {judgement.gap}".ljust(_GAP_ROOM), ink)
+    lead = pen.indent + pen.ink(f"{mark} gap {judgement.gap}".ljust(pen.gap_room), ink)
     for reason in judgement.reasons or (None,):
-        for line in _wrapped(_why(reason), pen.width - len(_GAP_INDENT) - _GAP_ROOM):
+        for line in _wrapped(_why(reason), pen.width - len(pen.indent) - pen.gap_room):
             yield lead + (line if judgement.verdict is Verdict.REFUSED else pen.ink(line, _DIM))
-            lead = " " * (len(_GAP_INDENT) + _GAP_ROOM)
+            lead = pen.indent + " " * pen.gap_room
 
 
 def _why(reason: Refusal | None) -> str:
     if reason is None:
         return "an ad could stand here; none was due"
-    return f"{reason.rule.value}: needs {reason.needed}, has {reason.actual}"
+    needed, actual = reason.needed, reason.actual
+    selector = needed.removeprefix("not ")
+    match reason.rule:
+        case Reason.NO_AFTER:
+            told = f"needs no {selector} above, has {actual}"
+        case Reason.NO_BEFORE:
+            told = f"needs no {selector} below, has {actual}"
+        case Reason.KEEP_WITH_NEXT:
+            told = f"{actual if actual == selector else f'{actual} ({selector})'} must not part from the block below"
+        case Reason.UNSAFE_MARKUP:
+            told = f"needs {needed}, but {actual}"
+        case Reason.MAX_ADS:
+            told = f"takes {needed}, has {actual} already"
+        case _:
+            told = f"needs {needed}, has {actual}"
+    return f"{reason.rule.value}: {told}"
 
 
 def _wrapped(text: str, room: int) -> list[str]:
-    return textwrap.wrap(text, room, subsequent_indent="  ", break_on_hyphens=False)
+    return textwrap.wrap(plain(text), room, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _ad(pen: _Pen, judgement: Judgement, slot: Slot | None) -> str:
     """A bar across the page: an ad is what one looks for first."""
     told = [judgement.slot or "an ad"]
     if slot is not None:
-        told.append(slot.style.type)
+        told.append(plain(slot.style.type))
         if slot.due_gap is not None and slot.due_gap != judgement.gap:
             told.append(f"due at gap {slot.due_gap}, moved on")
-    lead = f"▶ gap {judgement.gap}".ljust(_GAP_ROOM) + f"━━ AD {' · '.join(told)} "
-    room = pen.width - len(_GAP_INDENT)
-    return _GAP_INDENT + pen.ink(cut(lead + "━" * max(0, room - columns(lead)), room), _AD)
+    lead = f"▶ gap {judgement.gap}".ljust(pen.gap_room) + f"━━ AD {' · '.join(told)} "
+    room = pen.width - len(pen.indent)
+    return pen.indent + pen.ink(cut(lead + "━" * max(0, room - columns(lead)), room), _AD)
 
 
 def _totals(pen: _Pen, article: Article, plan: Plan) -> Iterator[str]:
+    """What came of it: the ads, the gaps by verdict and by rule, and what one should know."""
     verdicts = Counter(judgement.verdict for judgement in plan.gaps)
-    counted = sum(block.counted for block in article.blocks)
-    ads = _many(verdicts[Verdict.SLOT], "ad")
-    yield f"{pen.ink(ads, _AD)} in {_many(len(article.blocks), 'block')}, {counted} of them counted as paragraphs"
+    counted = [block for block in article.blocks if block.counted]
+    ads = verdicts[Verdict.SLOT]
     yield (
-        f"{_many(len(plan.gaps), 'gap')}: {verdicts[Verdict.SLOT]} with an ad,"
-        f" {verdicts[Verdict.REFUSED]} refused, {verdicts[Verdict.FREE]} free"
+        f"{pen.ink(_many(ads, 'ad'), _AD)} in {_many(len(article.blocks), 'block')},"
+        f" {len(counted)} of them counted as paragraphs"
+    )
+    words = sum(block.words for block in counted)
+    if ads and words:
+        yield f"{_many(words, 'word')} in these paragraphs, an ad for every {words // ads}"
+    yield (
+        f"{_many(len(plan.gaps), 'gap')}: {pen.ink('▶', _AD)} {ads} with an ad,"
+        f" {pen.ink('✗', _RED)} {verdicts[Verdict.REFUSED]} refused, · {verdicts[Verdict.FREE]} free"
     )
     yield from _tally(pen, plan)
-    said = [
-        f"dropped: the ad due at gap {dropped.due_gap}: {dropped.reason.value}, {MEANING[dropped.reason]}"
-        for dropped in plan.dropped
-    ]
-    for text in (*said, *(f"warning: {warning}" for warning in article.warnings)):
-        yield from (pen.ink(line, _YELLOW) for line in _wrapped(text, pen.width))
+    dropped = [f"the ad due at gap {one.due_gap}: {one.reason.value}, {MEANING[one.reason]}" for one in plan.dropped]
+    warnings = [f"{name}, {_WARNINGS[name]}" if name in _WARNINGS else name for name in article.warnings]
+    said = (*(f"dropped: {text}" for text in dropped), *(f"warning: {text}" for text in warnings))
+    yield from (pen.ink(line, _YELLOW) for text in said for line in _wrapped(text, pen.width))
 
 
 def _tally(pen: _Pen, plan: Plan) -> Iterator[str]:
@@ -147,7 +182,7 @@ def _tally(pen: _Pen, plan: Plan) -> Iterator[str]:
     refused = [judgement for judgement in plan.gaps if judgement.verdict is not Verdict.SLOT]
     tally = Counter(reason for judgement in refused for reason in {one.rule for one in judgement.reasons})
     for reason, times in sorted(tally.items(), key=lambda item: (-item[1], item[0])):
-        yield f"{times:>4} by {reason.value:<15}{pen.ink(MEANING[reason], _DIM)}"
+        yield f"{times:>{pen.digits + 1}} by {reason.value:<16}{pen.ink(MEANING[reason], _DIM)}"
 
 
 def _many(number: int, thing: str) -> str:

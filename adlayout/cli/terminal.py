@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,12 @@ from typing import Final, TextIO
 from adlayout.errors import InputError
 
 _WIDEST: Final = 120
+_USUAL: Final = 80
+
+# What a terminal obeys instead of showing: control characters, of which C1 pass as text, and changes of direction.
+_OBEYED: Final = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]")
+_MARKS: Final = "▶✗·━…¶"
+_ASCII_MARKS: Final = str.maketrans(_MARKS, ">x.=~#")
 
 
 def has_colour(stream: TextIO, env: Mapping[str, str]) -> bool:
@@ -20,9 +27,21 @@ def has_colour(stream: TextIO, env: Mapping[str, str]) -> bool:
     return stream.isatty() and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
 
 
-def width(stream: TextIO) -> int:
-    """The columns to draw for: those of the terminal, or 80 where nobody looks; longer lines are hard to read."""
-    return min(shutil.get_terminal_size().columns, _WIDEST) if stream.isatty() else 80
+def width(stream: TextIO, env: Mapping[str, str]) -> int:
+    """The columns to draw for: those of the terminal or of COLUMNS, else 80; longer lines are hard to read."""
+    if stream.isatty():
+        return min(shutil.get_terminal_size().columns, _WIDEST)
+    said = env.get("COLUMNS", "")
+    return min(int(said), _WIDEST) if re.fullmatch("[1-9][0-9]{0,5}", said) else _USUAL
+
+
+def shown(text: str, stream: TextIO) -> str:
+    """A drawing with marks that the stream's charset has."""
+    try:
+        _MARKS.encode(stream.encoding or "ascii")
+    except UnicodeEncodeError:
+        return text.translate(_ASCII_MARKS)
+    return text
 
 
 def ink(text: str, code: str, stream: TextIO) -> str:
@@ -33,17 +52,21 @@ def ink(text: str, code: str, stream: TextIO) -> str:
 def complain(message: str) -> None:
     """Says on standard error what went wrong, a cause in each line."""
     for line in message.splitlines():
-        print(f"{ink('error', '1;31', sys.stderr)} {line}", file=sys.stderr)
+        print(f"{ink('error', '1;31', sys.stderr)} {_escaped(line)}", file=sys.stderr)
 
 
 def warn(message: str) -> None:
     """Says on standard error what should be known."""
-    print(f"{ink('warning', '33', sys.stderr)} {message}", file=sys.stderr)
+    print(f"{ink('warning', '33', sys.stderr)} {_escaped(message)}", file=sys.stderr)
 
 
 def print_json(value: object) -> None:
-    """Prints one JSON value; what no charset can hold, as an invalid byte of an article, is escaped."""
+    """Prints one JSON value; what no charset can hold, as an invalid byte of an article, is escaped.
+
+    So is what a terminal would obey: JSON leaves C1 control characters as they are, and people look at it too.
+    """
     text = json.dumps(value, ensure_ascii=False, indent=2)
+    text = _OBEYED.sub(lambda match: "\n" if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text)
     sys.stdout.buffer.write(text.encode(errors="backslashreplace") + b"\n")
 
 
@@ -67,3 +90,8 @@ def write_article(text: str, path: Path | None) -> None:
         path.write_bytes(body)
     except OSError as exc:
         raise InputError(f"{path}: cannot be written: {(exc.strerror or str(exc)).lower()}") from exc
+
+
+def _escaped(text: str) -> str:
+    """A message that may quote a stranger, with escapes for what a terminal would obey."""
+    return _OBEYED.sub(lambda match: repr(match[0])[1:-1], text)
