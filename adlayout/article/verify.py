@@ -25,6 +25,7 @@ _MOST_CHARS = 16_000_000
 
 def unsafe_gaps(parsed: Parsed, gaps: Iterable[int]) -> frozenset[int]:
     """Those of the gaps at which an ad would change the article's tree; found by halving the set."""
+    proof = _Proof(parsed)
     unsafe: set[int] = set()
     waiting = [[gap for gap in gaps if parsed.points[gap] is not None]]
     most = max(8, min(_MOST_PARSES, _MOST_CHARS // (len(parsed.source) + 1)))
@@ -33,7 +34,7 @@ def unsafe_gaps(parsed: Parsed, gaps: Iterable[int]) -> frozenset[int]:
         most -= 1
         if most < 0:
             unsafe.update(group)
-        elif not group or holds(parsed, group):
+        elif not group or proof.holds(group):
             continue
         elif len(group) == 1:
             unsafe.update(group)
@@ -44,29 +45,38 @@ def unsafe_gaps(parsed: Parsed, gaps: Iterable[int]) -> frozenset[int]:
 
 def holds(parsed: Parsed, gaps: Sequence[int]) -> bool:
     """Whether ads at all these gaps together leave the tree alone and stand between the blocks they should."""
-    marker = _marker(parsed.source)
-    probe = _probe(marker)
-    offsets = [(parsed.points[gap], gap) for gap in gaps]
-    page = splice(parsed.source, ((offset, probe) for offset, _ in offsets if offset is not None))
-    root = parse_fragment(page, "body")
-    if not _stands(parsed, root, gaps, marker):
-        return False
-    if "<noscript" not in parsed.source.lower():
-        return True
-    scripted = parse_fragment(page, "body", scripting=True)
-    return _taken_out(scripted, marker, len(gaps)) and scripted.equals(
-        parse_fragment(parsed.source, "body", scripting=True)
-    )
+    return _Proof(parsed).holds(gaps)
 
 
-def _stands(parsed: Parsed, root: Element, gaps: Sequence[int], marker: str) -> bool:
-    probes = _probes(root, marker)
-    order = dict(_order(parsed.root, parsed.flow))
-    found = _seats(probes, order)
-    if found is None or not _taken_out(root, marker, len(gaps)) or not root.equals(parsed.root):
-        return False
-    windows = _windows(parsed.flow)
-    return all(windows[gap][0] <= seat <= windows[gap][1] for gap, seat in zip(gaps, found, strict=True))
+class _Proof:
+    """What every parse of a page is held against, found once for all sets of gaps."""
+
+    def __init__(self, parsed: Parsed) -> None:
+        self._parsed = parsed
+        self._marker = _marker(parsed.source)
+        self._order = dict(_order(parsed.root, parsed.flow))
+        self._windows = _windows(parsed.flow)
+        self._scripted: Element | None = None
+        if "<noscript" in parsed.source.lower():
+            self._scripted = parse_fragment(parsed.source, "body", scripting=True)
+
+    def holds(self, gaps: Sequence[int]) -> bool:
+        points = self._parsed.points
+        probe = _probe(self._marker)
+        page = splice(self._parsed.source, ((offset, probe) for gap in gaps if (offset := points[gap]) is not None))
+        if not self._stands(parse_fragment(page, "body"), gaps):
+            return False
+        if self._scripted is None:
+            return True
+        root = parse_fragment(page, "body", scripting=True)
+        return _taken_out(root, self._marker, len(gaps)) and root.equals(self._scripted)
+
+    def _stands(self, root: Element, gaps: Sequence[int]) -> bool:
+        seats = _seats(_probes(root, self._marker), self._order)
+        if seats is None or not _taken_out(root, self._marker, len(gaps)) or not root.equals(self._parsed.root):
+            return False
+        windows = (self._windows[gap] for gap in gaps)
+        return all(first <= seat <= last for (first, last), seat in zip(windows, seats, strict=True))
 
 
 def _seats(probes: Sequence[Element], order: Mapping[Path, Sequence[int]]) -> list[Seat] | None:
