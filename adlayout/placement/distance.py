@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Final, TypeAlias
 
@@ -25,17 +25,10 @@ class Unit(StrEnum):
     WORDS = "words"
     CHARS = "chars"
 
-    def of(self, measured: Measure) -> int:
-        """The measured amount in this unit."""
-        match self:
-            case Unit.PARAGRAPHS:
-                return measured.paragraphs
-            case Unit.BLOCKS:
-                return measured.blocks
-            case Unit.WORDS:
-                return measured.words
-            case Unit.CHARS:
-                return measured.chars
+    @property
+    def at(self) -> int:
+        """Which of the amounts of a `Measure` is counted in this unit."""
+        return Measure._fields.index(self.value)
 
 
 _UNITS: Final = {name: unit for unit in Unit for name in (unit.value, unit.value.removesuffix("s"))}
@@ -44,10 +37,14 @@ _NAMES: Final = "paragraphs, blocks, words or chars"
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """So many of one unit."""
+    """So many of one unit; `at` says which of the amounts of a `Measure` that is."""
 
     amount: int
     unit: Unit
+    at: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "at", self.unit.at)
 
     @property
     def is_zero(self) -> bool:
@@ -56,15 +53,15 @@ class Plain:
 
     def reached(self, measured: Measure) -> bool:
         """Whether at least this distance was measured."""
-        return self.unit.of(measured) >= self.amount
+        return measured[self.at] >= self.amount
 
     def text(self) -> str:
         """The distance as ops write it."""
-        return f"{self.amount} {self.unit.removesuffix('s') if self.amount == 1 else self.unit}"
+        return _said(self.amount, self.unit)
 
     def actual(self, measured: Measure) -> str:
         """What was measured, in the distance's own unit."""
-        return Plain(self.unit.of(measured), self.unit).text()
+        return _said(measured[self.at], self.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +130,10 @@ def units_of(distance: Distance) -> Iterator[Unit]:
         return
     for part in distance.parts:
         yield from units_of(part)
+
+
+def _said(amount: int, unit: Unit) -> str:
+    return f"{amount} {unit.removesuffix('s') if amount == 1 else unit}"
 
 
 def _joined(joint: str, parts: tuple[Distance, ...], texts: Iterable[str]) -> str:

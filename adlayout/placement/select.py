@@ -136,7 +136,7 @@ def _ads(count: int) -> str:
 
 def _due_on_grid(context: Context, first: Plain, every: Plain) -> Iterator[tuple[int, int]]:
     """Each gap in which ads are due, with how many: those whose distance from the start is reached there first."""
-    reach = [first.unit.of(measure) for measure in context.to_gap]
+    reach = [measure[first.at] for measure in context.to_gap]
     due = first.amount
     while due <= reach[-1]:
         gap = bisect_left(reach, due)
@@ -172,7 +172,7 @@ def _grid_reasons(choice: _Choice, first: Plain, every: Plain) -> dict[int, tupl
         elif gap in choice.due:
             reasons[gap] = tuple(_too_near(choice, gap, taken))
         else:
-            beyond = max(0, (first.unit.of(measure) - first.amount) // every.amount + 1)
+            beyond = max(0, (measure[first.at] - first.amount) // every.amount + 1)
             due = Plain(first.amount + beyond * every.amount, first.unit)
             reasons[gap] = (Refusal(Reason.EVERY, due.text(), due.actual(measure)),)
     return reasons
