@@ -10,6 +10,13 @@ import pytest
 from adlayout.cli.terminal import complain, print_json, shown, warn, width
 
 
+class Terminal(io.StringIO):
+    """A stream at which a person looks."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def stream(charset: str) -> io.TextIOWrapper:
     """A stream that writes in a charset."""
     return io.TextIOWrapper(io.BytesIO(), charset)
@@ -21,6 +28,14 @@ def stream(charset: str) -> io.TextIOWrapper:
 )
 def test_where_nobody_looks_the_width_is_the_one_that_is_said(said: str, columns: int) -> None:
     assert width(stream("utf-8"), {"COLUMNS": said}) == columns
+
+
+@pytest.mark.parametrize(("terminal", "columns"), [("60", 60), ("200", 120)])
+def test_a_terminal_is_used_to_its_width_but_for_a_very_wide_one(
+    terminal: str, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", terminal)
+    assert width(Terminal(), {}) == columns
 
 
 def test_where_nobody_says_a_width_it_is_the_usual_one() -> None:

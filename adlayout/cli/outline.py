@@ -79,8 +79,7 @@ def _outline(pen: _Pen, article: Article, plan: Plan) -> Iterator[str]:
             block = article.blocks[number - 1]
             counted += block.counted
             yield _block(pen, block, (number, counted), article.html)
-        if judgement := gaps.get(number):
-            yield from _gap(pen, judgement, slots)
+        yield from _gap(pen, gaps[number], slots)
 
 
 def _block(pen: _Pen, block: Block, numbers: tuple[int, int], source: str) -> str:
