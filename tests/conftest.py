@@ -1,13 +1,25 @@
-"""What many tests share: a real store, started once and empty for each test."""
+"""What many tests share: a real store, started once and empty for each test, and the suite's own options."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 import redis
+from hypothesis import settings
 
 from adlayout.store import embedded
+
+# The same examples in every run, so that no change fails for what another one did; `make fuzz` draws new ones.
+settings.register_profile("suite", max_examples=40, derandomize=True, deadline=None)
+settings.register_profile("fuzz", max_examples=int(os.environ.get("EXAMPLES", "2000")), deadline=None)
+settings.load_profile("suite")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option that rewrites the golden pages."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden/*/out.html; review the diff")
 
 
 @pytest.fixture(scope="session")
