@@ -16,6 +16,7 @@ from adlayout.checks import (
     layout_data_faults,
     layout_warnings,
     markup_faults,
+    proven,
     slot_warnings,
     template_faults,
 )
@@ -28,7 +29,7 @@ from adlayout.errors import ConfigError, Fault
 from adlayout.model import Creative
 from adlayout.placement.layout import Layout, compile_layout
 from adlayout.placement.schema import LayoutFile
-from adlayout.rendering.creative import Prepared, prepare
+from adlayout.rendering.creative import Prepared
 from adlayout.rendering.page import PageContext, Templates
 from adlayout.rows import Rows
 
@@ -51,7 +52,7 @@ class Edition:
 
     def prepare(self, creative: Creative) -> Prepared:
         """The creative's markup, made once; raises BadMarkup (a ValueError) where it must not stand in a page."""
-        return prepare(creative, self.templates)
+        return proven(creative, self.templates)
 
 
 def assemble(directory: Path, env: Mapping[str, str]) -> Edition:

@@ -10,6 +10,7 @@ from typing import Final, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from adlayout.article.contain import escape_of
 from adlayout.article.selectors import NAMES, selector_fault
 from adlayout.config.faults import nearest
 from adlayout.config.source import Source
@@ -17,9 +18,10 @@ from adlayout.decision.files import dangling, repeated, to_rows
 from adlayout.decision.inventory import read_inventory
 from adlayout.decision.schema import CreativeRow, InventoryFile
 from adlayout.errors import Fault
+from adlayout.model import Creative
 from adlayout.placement.layout import compile_layout
 from adlayout.placement.schema import LayoutFile
-from adlayout.rendering.creative import prepare
+from adlayout.rendering.creative import BadMarkup, Prepared, prepare
 from adlayout.rendering.page import NATIVE, SUFFIX, PageContext, Templates
 from adlayout.rendering.rehearse import asked_slots, rehearse, rehearse_natives
 
@@ -155,7 +157,7 @@ def markup_faults(files: Sequence[Read[InventoryFile]], templates: Templates) ->
             if row.id not in creatives or f"{NATIVE}{row.template}" in templates.broken:
                 continue
             try:
-                prepare(creatives[row.id], templates)
+                proven(creatives[row.id], templates)
             except ValueError as exc:
                 yield file.source.placed(_at_key(f"creatives.{at}", row, str(exc)))
 
@@ -164,3 +166,12 @@ def _at_key(path: str, row: CreativeRow, message: str) -> Fault:
     """The fault at the key that its message begins with, where it begins with one."""
     key, _, rest = message.partition(": ")
     return Fault(f"{path}.{key}", rest) if key.partition(".")[0] in type(row).model_fields else Fault(path, message)
+
+
+def proven(creative: Creative, templates: Templates) -> Prepared:
+    """The creative's markup, made once; raises BadMarkup where it must not stand in a page or could leave its slot."""
+    made = prepare(creative, templates)
+    for markup in dict.fromkeys(made.markup.values()):
+        if fault := escape_of(markup):
+            raise BadMarkup(f"its markup {fault}")
+    return made

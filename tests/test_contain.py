@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from adlayout.article.contain import escape_of
+from adlayout.checks import proven
+from adlayout.model import Creative, Native
+from adlayout.rendering.creative import BadMarkup
+from adlayout.rendering.page import Templates
 
 
 @pytest.mark.parametrize(
@@ -53,3 +59,14 @@ def test_markup_that_would_reach_into_the_article_is_refused(markup: str) -> Non
 @pytest.mark.parametrize("tag", ["button", "form", "nobr", "select"])
 def test_elements_that_the_article_around_could_undo_are_refused(tag: str) -> None:
     assert str(escape_of(f"<div><{tag}>one</{tag}></div>")).startswith(f"holds a <{tag}>")
+
+
+def test_a_native_template_that_leaves_its_slot_costs_that_creative(tmp_path: Path) -> None:
+    """The template is ops' program; what it makes is looked at for each creative."""
+    (tmp_path / "native").mkdir()
+    (tmp_path / "native" / "card.html.j2").write_text("<b>{{ title }}{% if body %}</b>{% endif %}")
+    templates = Templates.load(tmp_path)
+    whole, broken = (Creative("ad", Native("Tea", body=body)) for body in ("Fresh", ""))
+    assert proven(whole, templates).markup == {"fluid": "<b>Tea</b>"}
+    with pytest.raises(BadMarkup, match="leaves something open"):
+        proven(broken, templates)
