@@ -72,6 +72,7 @@ def test_the_version_is_told(capsys: Run) -> None:
         ["compose"],
         ["explain"],
         ["inventory"],
+        ["schema"],
         ["config", "print"],
         ["healthcheck"],
     ],

@@ -1,4 +1,7 @@
-"""What `adlayout.yaml` may say: the service's sites, server, store and log. Knows no file and no environment."""
+"""What `adlayout.yaml` may say: the service's sites, server, store and log. Knows no file and no environment.
+
+The text below a key is what editors show of it.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 
 from adlayout.config.faults import nearest
 from adlayout.config.source import Trail
@@ -54,12 +58,17 @@ Whole = Annotated[int, Strict()]
 Language = Annotated[
     str, StringConstraints(strict=True), AfterValidator(_language), WithJsonSchema({"type": "string", "pattern": _TAG})
 ]
-PublicUrl = Annotated[Text, AfterValidator(_public_url)]
-StoreUrl = Annotated[Text, AfterValidator(_store_url)]
+PublicUrl = Annotated[
+    Text, AfterValidator(_public_url), WithJsonSchema({"type": "string", "pattern": "^https?://[^?#@]+$"})
+]
+StoreUrl = Annotated[
+    Text, AfterValidator(_store_url), WithJsonSchema({"type": "string", "pattern": "^(rediss?|unix)://"})
+]
 
 
-# `server:` with every key below it commented out is null to YAML, and the defaults to the person who wrote it.
-_EMPTY = BeforeValidator(lambda value: {} if value is None else value)
+def _or_empty(room: type[BaseModel]) -> BeforeValidator:
+    """`server:` with every key below it commented out is null to YAML, and the defaults to the person who wrote it."""
+    return BeforeValidator(lambda value: {} if value is None else value, json_schema_input_type=room | None)
 
 
 class _Keys(BaseModel):
@@ -70,8 +79,11 @@ class When(_Keys):
     """Which articles a rule is for: one value of every list that is given has to fit; capitals do not matter."""
 
     section: tuple[Text, ...] = ()
+    """Sections as the CMS calls them."""
     tags: tuple[Text, ...] = ()
+    """Tags as the CMS calls them."""
     device: tuple[Device, ...] = ()
+    """mobile, tablet, desktop."""
 
     @model_validator(mode="after")
     def _says_something(self) -> When:
@@ -96,19 +108,28 @@ class LayoutRule(_Keys):
     """A layout for some of a site's articles."""
 
     when: When
+    """Which articles are meant: section, tags and device, at least one of them."""
     layout: Text
+    """The layout for those articles: the name of a file in layouts/."""
 
 
 class Site(_Keys):
     """One publication: what its pages say of themselves, and which layout an article gets."""
 
     name: Text
+    """The name of the publication, for the head of the page template."""
     tagline: str = ""
+    """The line under the name."""
     language: Language = "en"
+    """The language of the pages, as in <html lang>, where the article names none: a BCP 47 tag."""
     ads: Switch = True
+    """Whether this site shows ads; false turns all of them off at once."""
     layout: Text = "every-2"
+    """The layout of an article that no rule of `layouts` is for: the name of a file in layouts/."""
     layouts: tuple[LayoutRule, ...] = ()
+    """Layouts for some articles; the first rule that holds decides."""
     cache_max_age_s: Annotated[Whole, Field(ge=0, le=31_536_000)] = 60
+    """For how long a cache may keep a page that holds nothing made for one reader, in seconds."""
 
     def layout_for(self, section: str | None, tags: Collection[str], device: Device) -> str:
         """The layout of the first rule that holds, else the site's own."""
@@ -120,42 +141,62 @@ class Server(_Keys):
     """Where the service listens and what it takes from callers."""
 
     host: Text = "127.0.0.1"
+    """The address to listen on: 127.0.0.1 for this machine alone, 0.0.0.0 for every network."""
     port: Annotated[Whole, Field(ge=0, le=65_535)] = 8080
+    """The TCP port; 0 takes a free one."""
     workers: Annotated[Whole, Field(ge=1, le=256)] = 1
+    """Worker processes; one for each core is plenty."""
     max_body_bytes: Annotated[Whole, Field(ge=1024, le=256 * 1024 * 1024)] = 2 * 1024 * 1024
+    """The largest body that is taken, in bytes."""
     timeout_ms: Annotated[Whole, Field(ge=1, le=60_000)] = 250
+    """How long a page may take where the request sets no timeout_ms; after that it goes out with the ads it has."""
     body_timeout_s: Annotated[float, Strict(), Field(gt=0, le=300, allow_inf_nan=False)] = 5.0
+    """How long a caller may take to send its body."""
 
 
 class StoreSettings(_Keys):
     """Where the inventory is; without an address a store is started beside the service."""
 
     url: StoreUrl | None = None
+    """redis://HOST:PORT/DB, rediss:// for TLS, unix://PATH; null starts an embedded Valkey for this machine."""
     data_dir: Path | None = None
+    """Where the embedded Valkey keeps its data; null forgets everything at the end."""
     timeout_ms: Annotated[Whole, Field(ge=1, le=10_000)] = 80
+    """How long an answer of the store is waited for."""
     poll_ms: Annotated[Whole, Field(ge=50, le=60_000)] = 500
+    """How often the store is asked whether the inventory changed."""
 
 
 class Log(_Keys):
     """How much is logged and in which form."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged."""
     format: Literal["auto", "json", "text"] = "auto"
+    """json, one object a line; text for people; auto, text on a terminal and else json."""
     requests: Literal["all", "slow", "off"] = "slow"
+    """Which requests get a line; slow: those over 100 ms, degraded or refused, and one in 100 of the others."""
 
 
 class Settings(_Keys):
     """The whole of `adlayout.yaml`, and the two tokens, which come from the environment only."""
 
     version: Literal[1]
+    """The form of this file, always 1."""
     public_url: PublicUrl | None = None
+    """The address that readers' browsers reach this service under; needed where server.host is not this machine."""
     default_site: Text = "default"
+    """The site of a request that names none, or one that is not in `sites`."""
     sites: Annotated[dict[str, Site], Field(min_length=1)]
-    server: Annotated[Server, _EMPTY] = Server()
-    store: Annotated[StoreSettings, _EMPTY] = StoreSettings()
-    log: Annotated[Log, _EMPTY] = Log()
-    cms_token: str | None = Field(default=None, repr=False)
-    admin_token: str | None = Field(default=None, repr=False)
+    """The publications, each under the id that requests give as `site`."""
+    server: Annotated[Server, _or_empty(Server)] = Server()
+    """Where the service listens and what it takes from callers."""
+    store: Annotated[StoreSettings, _or_empty(StoreSettings)] = StoreSettings()
+    """Where campaigns, flights and creatives are kept."""
+    log: Annotated[Log, _or_empty(Log)] = Log()
+    """What is written to standard error."""
+    cms_token: SkipJsonSchema[str | None] = Field(default=None, repr=False)
+    admin_token: SkipJsonSchema[str | None] = Field(default=None, repr=False)
 
     def site(self, name: str | None) -> Site:
         """The site of this name, else the default one."""
