@@ -23,6 +23,7 @@ from adlayout.checks import (
 from adlayout.config.effective import Effective, effective
 from adlayout.config.read import fit, open_source
 from adlayout.config.settings import Settings
+from adlayout.config.source import Source
 from adlayout.decision.files import to_rows
 from adlayout.decision.schema import InventoryFile
 from adlayout.errors import ConfigError, Fault
@@ -59,15 +60,15 @@ def assemble(directory: Path, env: Mapping[str, str]) -> Edition:
     """Reads everything in the directory; raises ConfigError with every fault of every file."""
     found = _Found()
     settings = found.take(lambda: effective(directory, env))
+    if settings is not None:
+        found.faults += settings.layout_faults([path.stem for path in _paths(directory / "layouts")])
     layouts = found.files(directory / "layouts", LayoutFile, layout_data_faults)
     templates, wrong = Templates.attempt(directory / "templates")
     found.faults += wrong
     inventory = found.files(directory / "inventory", InventoryFile, lambda data, name: ())
-    if settings is not None:
-        found.faults += settings.layout_faults([path.stem for path in _paths(directory / "layouts")])
     if len(inventory) == len(_paths(directory / "inventory")):
         found.faults += inventory_faults(inventory)
-    found.faults += template_faults(layouts, templates, _heads(settings))
+    found.faults += template_faults(layouts, templates, _heads(settings), also=found.templates())
     found.faults += markup_faults(inventory, templates)
     if found.faults or settings is None:
         raise ConfigError(tuple(found.faults))
@@ -97,9 +98,10 @@ def selector_faults(layout: Layout, at: str) -> list[Fault]:
 
 @dataclass(slots=True)
 class _Found:
-    """The faults so far; reading goes on after each."""
+    """The faults so far, and the files that do not hold; reading goes on after each."""
 
     faults: list[Fault] = field(default_factory=list)
+    broken: list[Source] = field(default_factory=list)
 
     def take(self, read: Callable[[], T]) -> T | None:
         """What is read; None, and its faults kept, where it does not hold."""
@@ -119,7 +121,15 @@ class _Found:
         if source is None:
             return None
         contents = self.take(lambda: fit(source, model, also(source.data, path.stem)))
-        return Read(path.stem, source, contents) if contents is not None else None
+        if contents is None:
+            self.broken.append(source)
+            return None
+        return Read(path.stem, source, contents)
+
+    def templates(self) -> set[str]:
+        """The templates of layouts that do not hold, so that their faults are told at once too."""
+        named = (source.data.get("template", "article") for source in self.broken if isinstance(source.data, dict))
+        return {name for name in named if isinstance(name, str)}
 
 
 def _paths(folder: Path) -> list[Path]:

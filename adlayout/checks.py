@@ -92,21 +92,20 @@ def _plainly(message: str, selector: str) -> str:
 
 
 def template_faults(
-    layouts: Sequence[Read[LayoutFile]], templates: Templates, sites: Sequence[PageContext]
+    layouts: Sequence[Read[LayoutFile]], templates: Templates, sites: Sequence[PageContext], also: Iterable[str] = ()
 ) -> Iterator[Fault]:
-    """Templates that do not exist or fail, tried with the page slots of each layout that uses them."""
-    told: set[Fault] = set()
+    """Templates that do not exist or fail, tried with the page slots of each layout that uses them, or with none."""
     for layout in layouts:
-        file = layout.contents
-        if file.template not in templates.pages:
-            message = f'no template "{file.template}", {nearest(file.template, templates.pages)}'
-            yield layout.source.placed(Fault("template", message))
-        if file.template not in templates.compiled:
-            continue
-        pages = [replace(site, page_slots=tuple(file.page_slots)) for site in sites]
-        faults = [fault for fault in rehearse(templates, file.template, pages) if fault not in told]
-        told.update(faults)
-        yield from faults
+        name = layout.contents.template
+        if name not in templates.pages:
+            yield layout.source.placed(Fault("template", f'no template "{name}", {nearest(name, templates.pages)}'))
+    used = [(layout.contents.template, tuple(layout.contents.page_slots)) for layout in layouts]
+    tries = (
+        rehearse(templates, name, [replace(site, page_slots=slots) for site in sites])
+        for name, slots in (*used, *((name, ()) for name in sorted(also)))
+        if name in templates.compiled
+    )
+    yield from dict.fromkeys(fault for faults in tries for fault in faults)
     yield from rehearse_natives(templates)
 
 

@@ -1,0 +1,96 @@
+"""`adlayout check`: what it prints for people and for programs, and with which exit code it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adlayout.cli.main import main
+
+SOUND = {
+    "adlayout.yaml": "version: 1\nsites: {default: {name: News, layout: news}}\n",
+    "layouts/news.yaml": "version: 1\nname: news\n",
+    "templates/article.html.j2": "{{ article }}",
+}
+Run = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _a_sound_config_beside_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in SOUND.items():
+        _put(name, text)
+
+
+def _put(name: str, text: str) -> None:
+    path = Path("config") / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+
+
+def test_what_holds_is_told_with_its_layouts(capsys: Run) -> None:
+    assert main(["check"]) == 0
+    assert capsys.readouterr() == ("config: good (layouts: news)\n", "")
+
+
+def test_a_warning_is_no_fault(capsys: Run) -> None:
+    _put("layouts/more.yaml", "version: 1\nname: more\npage_slots:\n  top: {formats: [fluid]}\n")
+    assert main(["check"]) == 0
+    assert capsys.readouterr() == (
+        "config: good (layouts: more, news)\n",
+        'warning config/layouts/more.yaml:4:3: page_slots.top: article.html.j2 has no {{ slot("top") }},'
+        " so that it never shows\n",
+    )
+
+
+def test_faults_of_every_kind_of_file_are_told_at_once_where_an_editor_finds_them(capsys: Run) -> None:
+    _put("adlayout.yaml", "version: 1\nsites: {default: {name: News, layout: nwes}}\n")
+    _put("layouts/news.yaml", "version: 1\nname: news\ninline:\n  no_after: [h2, 'p[']\n")
+    _put("templates/article.html.j2", "<p>\n{{ artcle }}")
+    _put("inventory/ads.yaml", "flights: [{id: f, campaign: c, creatives: [{id: x}]}]\n")
+    assert main(["check"]) == 1
+    told = capsys.readouterr()
+    assert (told.out, told.err.splitlines()) == (
+        "config: 5 faults\n",
+        [
+            'error config/adlayout.yaml:2:39: sites.default.layout: no layout "nwes", did you mean "news"?',
+            "error config/layouts/news.yaml:4:18: inline.no_after.1: not a CSS selector: expected an identifier at"
+            ' position 2 (got "p[")',
+            'error config/inventory/ads.yaml:1:29: flights.0.campaign: no campaign "c"',
+            'error config/inventory/ads.yaml:1:49: flights.0.creatives.0.id: no creative "x"',
+            "error config/templates/article.html.j2:2:1: UndefinedError: 'artcle' is undefined",
+        ],
+    )
+
+
+def test_programs_are_told_faults_and_warnings_alike(capsys: Run) -> None:
+    _put("layouts/sport.yml", "")
+    assert main(["check", "--json"]) == 0
+    warning = {"at": "config/layouts/sport.yml", "message": "is not read: call it *.yaml"}
+    assert json.loads(capsys.readouterr().out) == {"ok": True, "faults": [], "warnings": [warning]}
+
+
+def test_programs_are_told_the_place_apart_from_the_message(capsys: Run) -> None:
+    _put("layouts/news.yaml", "version: 1\nname: nwes\n")
+    assert main(["check", "--json"]) == 1
+    fault = {
+        "at": "config/layouts/news.yaml:2:7",
+        "message": 'name: expected "news", as the file is called (got "nwes")',
+    }
+    told = capsys.readouterr()
+    assert (json.loads(told.out), told.err) == ({"ok": False, "faults": [fault], "warnings": []}, "")
+
+
+def test_a_service_does_not_start_on_what_does_not_hold(capsys: Run) -> None:
+    _put("templates/article.html.j2", "{{ article }}\n{{ healdine }}")
+    assert main(["serve", "--port", "0"]) == 1
+    fault = "config/templates/article.html.j2:2:1: UndefinedError: 'healdine' is undefined"
+    assert capsys.readouterr() == ("", f"error {fault}\n")
+
+
+def test_an_option_that_is_not_there_is_not_understood(capsys: Run) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["check", "--jsn"])
+    assert "--jsn" in capsys.readouterr().err
