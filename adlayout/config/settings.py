@@ -163,7 +163,7 @@ class StoreSettings(_Keys):
     """Where the embedded Valkey keeps its data; null forgets everything at the end."""
     timeout_ms: Annotated[Whole, Field(ge=1, le=10_000)] = 80
     """How long an answer of the store is waited for."""
-    poll_ms: Annotated[Whole, Field(ge=50, le=60_000)] = 500
+    poll_ms: Annotated[Whole, Field(ge=50, le=60_000)] = 250
     """How often the store is asked whether the inventory changed."""
 
 
