@@ -17,17 +17,25 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import uvloop
 
 ROOT = Path(__file__).resolve().parent.parent
 NUMBER = b"@@@@@@@@@@"
+# Our own news prose: about four hundred characters, a link and an emphasis in it, as articles have.
 PARAGRAPH = (
-    "<p>The river rose on Monday, and the town moved its market to the hill as it had in the years before. {}</p>\n"
+    "<p>The river rose on Monday, and the town moved its market to the hill as it had in the years before. "
+    'Stalls stood along <a href="https://example.com/lane">the old lane</a> by seven, and by noon the bakers had sold '
+    "what they brought. <em>Nobody remembers a spring as wet as this one</em>, said the ferryman, who keeps a book of "
+    "the levels since his father left it to him. Day {} of it begins tomorrow.</p>\n"
+)
+FIGURE = (
+    '<figure><img src="/hill.jpg" alt="The hill" width="640" height="360"><figcaption>The hill.</figcaption></figure>\n'
 )
 HEAD = (
-    "POST /v1/compose?output=fragment HTTP/1.1\r\nHost: bench\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n"
+    "POST /v1/compose?output=fragment&layout=article HTTP/1.1\r\n"
+    "Host: bench\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n"
 )
 BARE = """
 import sys
@@ -54,7 +62,8 @@ def request(size: int = 16_384) -> bytes:
     parts = [f"<h1>The market on the hill, part {NUMBER.decode()}</h1>\n"]
     while sum(map(len, parts)) < size:
         heading = f"<h2>Day {len(parts)}</h2>\n" if len(parts) % 8 == 7 else ""
-        parts.append(heading + PARAGRAPH.format(len(parts)))
+        figure = FIGURE if len(parts) % 12 == 5 else ""
+        parts.append(heading + figure + PARAGRAPH.format(len(parts)))
     body = "".join(parts).encode()
     return HEAD.format(len(body)).encode() + body
 
@@ -118,11 +127,20 @@ def main() -> None:
     }
     rates: dict[str, list[float]] = {name: [] for name in cases}
     with server(["-c", BARE, str(base)], base), server(ours, base + 1):
+        sys.stdout.write(f"one article of {len(same) / 1024:.0f} KiB, ads: {_ads(base + 1, same)}\n")
         for _ in range(args.rounds):
             for name, (port, make) in cases.items():
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                     rates[name].append(runner.run(load(port, make, args.seconds, args.connections)))
     _report(rates)
+
+
+def _ads(port: int, sent: bytes) -> str:
+    """How many slots of the article were filled, as the service says it."""
+    body = sent.partition(b"\r\n\r\n")[2]
+    address = f"http://127.0.0.1:{port}/v1/compose?output=fragment&layout=article"
+    with urlopen(Request(address, body, {"Content-Type": "text/html"}), timeout=5) as answer:
+        return str(answer.headers["Adlayout-Slots"])
 
 
 def _report(rates: dict[str, list[float]]) -> None:
