@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, TypeAlias, assert_never
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -27,7 +27,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from adlayout.placement.distance import All, Any_, Distance, DistanceKey, Plain, Unit
+from adlayout.placement.distance import Distance, DistanceKey, Plain, Unit
 
 _SLOT_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _FORMAT: Final = r"^(fluid|[1-9][0-9]{0,3}x[1-9][0-9]{0,3})$"
@@ -54,19 +54,6 @@ def _tag(name: str) -> str:
     return name
 
 
-def _said(distance: Distance) -> object:
-    """The distance as ops write it."""
-    match distance:
-        case Plain():
-            return distance.text()
-        case All():
-            return {"all": [_said(part) for part in distance.parts]}
-        case Any_():
-            return {"any": [_said(part) for part in distance.parts]}
-        case _:
-            assert_never(distance)
-
-
 def _format(text: str) -> str:
     if not re.fullmatch(_FORMAT[1:-1], text):
         raise ValueError("expected a size such as 300x250, or fluid")
@@ -87,7 +74,8 @@ Format = Annotated[
     str, StringConstraints(strict=True), AfterValidator(_format), WithJsonSchema({"type": "string", "pattern": _FORMAT})
 ]
 Formats = Annotated[tuple[Format, ...], Field(min_length=1)]
-DistanceSaid = Annotated[DistanceKey, PlainSerializer(_said), WithJsonSchema(_DISTANCE)]
+# The defaults are plain distances, whose text is what ops write.
+DistanceSaid = Annotated[DistanceKey, PlainSerializer(lambda said: said.text()), WithJsonSchema(_DISTANCE)]
 TagName = Annotated[Text, AfterValidator(_tag)]
 SlotId = Annotated[Text, AfterValidator(_slot_id)]
 Selectors = tuple[Text, ...]
@@ -119,8 +107,8 @@ class _Keys(BaseModel):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         told = handler.resolve_ref_schema(handler(schema))
         for name, key in cls.model_fields.items():
-            if isinstance(key.default, Plain | All | Any_):
-                told["properties"][name]["default"] = _said(key.default)
+            if isinstance(key.default, Plain):
+                told["properties"][name]["default"] = key.default.text()
             if not key.is_required():
                 told["properties"][name] = _or_null(told["properties"][name])
         return told
