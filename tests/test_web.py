@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import redis
 from httpx2 import Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,6 +19,8 @@ from starlette.testclient import TestClient
 
 from adlayout import __version__
 from adlayout.assemble import Edition, assemble
+from adlayout.store import keys
+from adlayout.store.client import Store
 from adlayout.upkeep import Shelf
 from adlayout.web.app import create_app
 from adlayout.web.routes import Doors
@@ -235,6 +241,7 @@ def test_readyz_is_ready_once_started(client: TestClient) -> None:
     assert client.get("/readyz").json() == {
         "status": "ready",
         "version": __version__,
+        "worker": os.getpid(),
         "store": "none",
         "revision": None,
         "bad_rows": 0,
@@ -253,6 +260,28 @@ def test_readyz_is_503_before_the_start_and_after_the_end(edition: Edition) -> N
     with TestClient(app) as running:
         assert running.get("/readyz").status_code == 200
     assert TestClient(app).get("/readyz").json()["status"] == "draining"
+
+
+NATIVE = {"id": "card", "kind": "native", "fields": {"title": "t"}, "formats": ["fluid"], "house": True}
+
+
+def test_an_upkeep_that_fails_by_our_own_fault_is_told_and_begun_again(edition: Edition, clean_store: str) -> None:
+    """Without templates the upkeep ends at the first native creative; without that creative it holds."""
+    broken = replace(edition, templates=None)  # type: ignore[arg-type] # the fault
+    with redis.Redis.from_url(clean_store) as raw:
+        raw.hset(keys.CREATIVES, "card", json.dumps(NATIVE))
+        with TestClient(create_app(broken, Shelf(), Store(clean_store)), client=LOCAL) as client:
+            assert client.get("/readyz").json()["store"] == "degraded"
+            assert compose(client, ARTICLE, "?output=fragment").headers["adlayout-degraded"] == "stale_inventory"
+            raw.delete(keys.CREATIVES)
+            wait_until(lambda: client.get("/readyz").json()["store"] == "ok")
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < ends, "did not happen in time"
+        time.sleep(0.01)
 
 
 def test_the_first_page_links_a_preview_that_works(client: TestClient) -> None:

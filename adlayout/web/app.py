@@ -17,17 +17,19 @@ from adlayout import __version__
 from adlayout.assemble import Edition, assemble
 from adlayout.compose import Composer
 from adlayout.errors import InputError
+from adlayout.model import Degraded
 from adlayout.store.client import Store
-from adlayout.telemetry.logs import QUIET, Log, adopt_libraries, to_stream
+from adlayout.telemetry.logs import QUIET, Log, adopt_libraries, failure, to_stream
 from adlayout.upkeep import Pace, Shelf, keep_stock
 from adlayout.web.logged import Logged
 from adlayout.web.problems import http_problem, input_problem, unexpected
 from adlayout.web.routes import Doors, Life
-from adlayout.web.server import end_with_parent
+from adlayout.web.server import end_with_parent, told_to_end
 
 # How `serve` tells its workers what to serve: they are started afresh and inherit nothing but the environment.
 CONFIG_DIR = "ADLAYOUT_WORKER_CONFIG"
-_FIRST_STOCK_S = 3.0
+_FIRST_STOCK_S = 2.0
+_AGAIN_S = 0.5
 
 
 def create_app(
@@ -39,21 +41,24 @@ def create_app(
     """
     doors = Doors(edition, Composer(edition, shelf), shelf, store is not None, samples, log)
 
-    pace = Pace(poll_s=edition.settings.store.poll_ms / 1000)
+    def drain() -> None:
+        if doors.life is not Life.DRAINING:
+            doors.life = Life.DRAINING
+            log("draining")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         end_with_parent()
-        stocking = asyncio.create_task(keep_stock(shelf, store, edition.prepare, pace=pace, log=log)) if store else None
+        stocking = asyncio.create_task(_keep(shelf, store, edition, log)) if store else None
         if stocking is not None:
             await _first_stock(shelf)
         doors.life = Life.READY
         _tell_ready(log, edition, shelf, store)
         try:
-            yield
+            with told_to_end(drain):
+                yield
         finally:
-            doors.life = Life.DRAINING
-            log("draining")
+            drain()
             doors.lane.close()
             await _stop(stocking, store)
             log.flush()
@@ -70,11 +75,11 @@ def worker_app(env: Mapping[str, str] = os.environ) -> Starlette:
     """The app of one worker, as `serve` described it in the environment."""
     directory = Path(env[CONFIG_DIR])
     edition = assemble(directory, env)
-    url = edition.settings.store.url
-    said = edition.settings.log
+    kept, said = edition.settings.store, edition.settings.log
     log = to_stream(sys.stderr, level=said.level, form=said.format, requests=said.requests)
     adopt_libraries(log)
-    return create_app(edition, Shelf(), Store(url) if url else None, samples=directory / "samples", log=log)
+    store = Store(kept.url, timeout_ms=kept.timeout_ms) if kept.url else None
+    return create_app(edition, Shelf(), store, samples=directory / "samples", log=log)
 
 
 def _tell_ready(log: Log, edition: Edition, shelf: Shelf, store: Store | None) -> None:
@@ -92,11 +97,26 @@ def _tell_ready(log: Log, edition: Edition, shelf: Shelf, store: Store | None) -
     )
 
 
+async def _keep(shelf: Shelf, store: Store, edition: Edition, log: Log) -> None:
+    """The upkeep, begun again where it ends by a fault of ours: a worker with old ads must not look sound."""
+    pace = Pace(poll_s=edition.settings.store.poll_ms / 1000)
+    while True:
+        try:
+            await keep_stock(shelf, store, edition.prepare, pace=pace, log=log)
+        except Exception as exc:
+            log("upkeep_failed", level="error", **failure(exc))
+            shelf.failure = Degraded.STALE_INVENTORY
+        await asyncio.sleep(_AGAIN_S)
+
+
 async def _first_stock(shelf: Shelf) -> None:
-    """Returns when the store was asked once, so that the first page has ads; a store that hangs is not waited for."""
+    """Returns when the first page can have ads, or need not be waited for: the store refuses, or is slow for too long.
+
+    A store that is slow once is asked again: a machine that starts has much to do.
+    """
     with suppress(TimeoutError):
         async with asyncio.timeout(_FIRST_STOCK_S):
-            while shelf.last_ok is None and shelf.failure is None:  # noqa: ASYNC110 - the shelf is a plain value
+            while shelf.last_ok is None and shelf.failure in (None, Degraded.STORE_TIMEOUT):  # noqa: ASYNC110 - a value
                 await asyncio.sleep(0.01)
 
 

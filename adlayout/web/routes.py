@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -93,10 +94,11 @@ class Doors:
         return json_answer({"status": "ok", "version": __version__})
 
     async def readyz(self, request: Request) -> Response:
-        """Whether requests should be sent here; a store that is away costs ads, not readiness."""
+        """Whether requests should be sent to this worker; a store that is away costs ads, not readiness."""
         answer = {
             "status": self.life,
             "version": __version__,
+            "worker": os.getpid(),
             "store": self._store_state(),
             "revision": self.shelf.stock.revision,
             "bad_rows": len(self.shelf.bad_rows) + len(self.shelf.unprepared),

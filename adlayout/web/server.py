@@ -7,6 +7,9 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import uvicorn
@@ -19,6 +22,8 @@ _APP = "adlayout.web.app:worker_app"
 # A CMS pools its connections; closing them sooner than it does only costs it a reconnect.
 _KEEP_ALIVE_S = 75
 _GRACEFUL_S = 10
+# Time for whoever asks /readyz every second, or hears of the end in another way, to send no more.
+_DRAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ def serve_until_stopped(listener: Listener, *, workers: int) -> bool:
         timeout_graceful_shutdown=_GRACEFUL_S,
     )
     if workers > 1:
-        Multiprocess(config, sockets=[listener.socket]).run()
+        _Workers(config, sockets=[listener.socket]).run()
         return True
     server = uvicorn.Server(config)
     try:
@@ -71,6 +76,40 @@ def serve_until_stopped(listener: Listener, *, workers: int) -> bool:
     except KeyboardInterrupt:  # uvicorn raises the signal that ended it again, once all is done
         return True
     return server.started
+
+
+class _Workers(Multiprocess):
+    """uvicorn's supervisor of several workers."""
+
+    def terminate_all(self) -> None:
+        """Ends the workers, and with them the listening socket: who still calls is refused, not kept waiting."""
+        super().terminate_all()
+        for sock in self.sockets:
+            sock.close()
+
+
+@contextmanager
+def told_to_end(tell: Callable[[], None]) -> Iterator[None]:
+    """Calls `tell` at SIGTERM, on the event loop; a second later uvicorn hears of it and takes no more requests.
+
+    Does nothing outside a main thread in which somebody handles the signal.
+    """
+    end = signal.getsignal(signal.SIGTERM)
+    if not callable(end) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def drain() -> None:
+        tell()
+        loop.call_later(_DRAIN_S, end, signal.SIGTERM, None)
+
+    loop.add_signal_handler(signal.SIGTERM, drain)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, end)
 
 
 def end_with_parent() -> None:
@@ -82,8 +121,9 @@ def end_with_parent() -> None:
 
 
 def _stop(loop: asyncio.AbstractEventLoop, sentinel: int) -> None:
+    """Ends at once, as at Ctrl-C: the port is to be free when the parent is started again."""
     loop.remove_reader(sentinel)
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _reachable(host: str) -> str:
