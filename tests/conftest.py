@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -35,3 +36,24 @@ def clean_store(store_url: str) -> str:
     with redis.Redis.from_url(store_url) as client:
         client.flushall()
     return store_url
+
+
+# Not every machine has a browser, and the tests must pass on those too: here, and nowhere else, this is decided.
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
+_OF_BROWSERS = "story/test_browser.py"
+collect_ignore = [] if BROWSER else [_OF_BROWSERS]
+
+
+def pytest_report_header() -> str:
+    """Says which browser is used, or what does not run without one."""
+    if BROWSER:
+        return f"browser: {BROWSER}"
+    return f"browser: none, so tests/{_OF_BROWSERS} does NOT run (apt-get install chromium, or put a Chrome on PATH)"
+
+
+@pytest.fixture(scope="session")
+def browser_program() -> str:
+    """A Chromium on this machine."""
+    assert BROWSER, f"none of {', '.join(_BROWSERS)} is on PATH: apt-get install chromium"
+    return BROWSER
