@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -344,6 +346,16 @@ def test_what_libraries_log_is_a_line_too() -> None:
     assert QUOTE not in repr(second)
 
 
+def _wait_until_it_listens(base: str) -> None:
+    ends = time.monotonic() + 20
+    while time.monotonic() < ends:
+        with contextlib.suppress(httpx2.TransportError):
+            httpx2.get(f"{base}/healthz")
+            return
+        time.sleep(0.02)
+    raise AssertionError("does not listen")
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_all_that_a_service_says_is_lines_from_ready_to_draining(workers: str, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir(mode=0o700)
@@ -354,6 +366,7 @@ def test_all_that_a_service_says_is_lines_from_ready_to_draining(workers: str, t
         assert run.stderr is not None
         base = run.stdout.readline().split()[-1]
         ready = json.loads(run.stderr.readline())
+        _wait_until_it_listens(base)
         answer = httpx2.post(f"{base}/v1/compose?layout=nowhere", content=f"<p>{QUOTE}", headers=HTML)
         run.send_signal(signal.SIGTERM)
         lines = [json.loads(line) for line in run.stderr.read().splitlines()]
