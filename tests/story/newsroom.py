@@ -35,7 +35,7 @@ _SLOT = re.compile(rb'<aside class="adl-slot".*?</aside>', re.DOTALL)
 PATIENCE_S = 1.9
 
 
-def wait_until(holds: Callable[[], bool], *, within_s: float = 15) -> None:
+def wait_until(holds: Callable[[], bool], *, within_s: float = 30) -> None:
     """Returns when it holds, and fails when it does not in time."""
     ends = time.monotonic() + within_s
     while not holds():
@@ -108,15 +108,22 @@ class Service:
     home: Path
     base: str
 
+    def line(self) -> httpx2.Client:
+        """A connection of its own, kept open, so that one worker answers all that is asked on it."""
+        # There is no TLS; to read the certificates of the machine would cost more than a page.
+        return httpx2.Client(base_url=self.base, timeout=PATIENCE_S, verify=False)
+
     def get(self, path: str) -> httpx2.Response:
-        return httpx2.get(self.base + path, timeout=PATIENCE_S)
+        with self.line() as line:
+            return line.get(path)
 
     def readyz(self) -> dict[str, Any]:
         value: dict[str, Any] = self.get("/readyz").json()
         return value
 
     def post(self, query: str = "", article: bytes = ARTICLE) -> httpx2.Response:
-        return httpx2.post(f"{self.base}/v1/compose{query}", content=article, headers=HTML, timeout=PATIENCE_S)
+        with self.line() as line:
+            return line.post(f"/v1/compose{query}", content=article, headers=HTML)
 
     def compose(self, query: str = "", article: bytes = ARTICLE) -> Answer:
         response = self.post(query, article)

@@ -14,7 +14,7 @@ import pytest
 
 from adlayout.cli.main import main
 
-from .newsroom import ADS, ARTICLE, HTML, PATIENCE_S, Answer, Redis, Service, creative, wait_until
+from .newsroom import ADS, ARTICLE, HTML, Answer, Redis, Service, creative, wait_until
 
 Serve = Callable[..., Service]
 
@@ -26,7 +26,7 @@ def a_line_to_each(service: Service) -> Iterator[dict[int, httpx2.Client]]:
         found: dict[int, httpx2.Client] = {}
 
         def call() -> bool:
-            line = lines.enter_context(httpx2.Client(base_url=service.base, timeout=PATIENCE_S))
+            line = lines.enter_context(service.line())
             found.setdefault(line.get("/readyz").json()["worker"], line)
             return len(found) == 2
 
