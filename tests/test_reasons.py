@@ -243,7 +243,7 @@ def below(kind: type[AdlayoutError]) -> Iterator[type[AdlayoutError]]:
         yield from below(one)
 
 
-@pytest.mark.parametrize("kind", sorted(below(AdlayoutError), key=lambda kind: kind.__name__))
+@pytest.mark.parametrize("kind", sorted(below(AdlayoutError), key=str))
 def test_every_error_of_the_tree_is_raised(newsroom: Newsroom, kind: type[AdlayoutError]) -> None:
     with pytest.raises(kind) as raised:
         RAISED[kind](newsroom)
