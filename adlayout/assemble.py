@@ -9,7 +9,6 @@ from typing import TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
-from adlayout.article.selectors import selector_fault
 from adlayout.checks import (
     Read,
     inventory_faults,
@@ -85,15 +84,6 @@ def assemble(directory: Path, env: Mapping[str, str]) -> Edition:
             *_unread(directory),
         ),
     )
-
-
-def selector_faults(layout: Layout, at: str) -> list[Fault]:
-    """Selectors of the layout that cannot be read."""
-    needs = layout.needs
-    container = (needs.container,) if needs.container is not None else ()
-    every = (*needs.selectors, *needs.exclude_within, *needs.enter, *container)
-    wrong = [(selector, selector_fault(selector)) for selector in dict.fromkeys(every)]
-    return [Fault(at, f"inline: {message} (got {selector!r})") for selector, message in wrong if message]
 
 
 @dataclass(slots=True)

@@ -9,7 +9,8 @@ from datetime import datetime
 from secrets import token_hex
 from time import perf_counter
 
-from adlayout.assemble import Edition, selector_faults
+from adlayout.assemble import Edition
+from adlayout.checks import wrong_selectors
 from adlayout.config.read import validate
 from adlayout.config.settings import Site
 from adlayout.decision.settle import settle
@@ -94,9 +95,9 @@ class Composer:
         except ConfigError as exc:
             raise BadPlan("the layout does not hold", exc.faults) from exc
         layout = compile_layout(file, file.name or "layout")
-        faults = selector_faults(layout, "inline")
+        faults = tuple(wrong_selectors(value))
         if faults:
-            raise BadPlan("the layout does not hold", tuple(faults))
+            raise BadPlan("the layout does not hold", faults)
         return layout
 
     def _named(self, request: Request) -> Layout:

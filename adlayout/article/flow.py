@@ -11,7 +11,7 @@ from turbohtml import Element, Node, Text
 
 from adlayout.article.measure import BLANK, has_word, trim, words
 from adlayout.article.nodes import is_hidden, is_phrasing, lone_media, look, text_of
-from adlayout.article.selectors import Piece, element_test, piece_of
+from adlayout.article.selectors import Piece, element_test, piece_of, select
 from adlayout.article.tags import COUNTED_MEDIA, WRAPPERS
 from adlayout.model import Count, Needs
 
@@ -84,22 +84,34 @@ def _container(
     root: Element, needs: Needs, excluded: Callable[[Element], bool], entered: Callable[[Element], bool]
 ) -> tuple[Element, tuple[str, ...]]:
     if needs.container is not None:
-        found = root.select_one(needs.container)
-        return (found, ()) if found is not None else (root, ("container_not_found",))
+        found = select(root, needs.container)
+        return (found[0], ()) if found else (root, ("container_not_found",))
     container = root
     for _ in range(_MOST_DESCENTS):
-        wrappers = [
-            child
-            for child in container.children
-            if isinstance(child, Element)
-            and child.tag in WRAPPERS
-            and not (entered(child) or excluded(child) or is_hidden(child))
-        ]
+        flow = (node for kind, node in _entries(container, excluded, entered) if kind is Kind.BLOCK)
+        wrappers = [node for node in flow if isinstance(node, Element) and node.tag in WRAPPERS and not excluded(node)]
         inner = _holds_most(container, wrappers, needs.count, excluded) if wrappers else None
         if inner is None:
             break
         container = inner
     return container, ()
+
+
+def _wrappers(
+    container: Element, excluded: Callable[[Element], bool], entered: Callable[[Element], bool]
+) -> list[Element]:
+    """The wrappers of the flow that may become the container; those that are entered are never it."""
+    found: list[Element] = []
+    waiting = list(reversed(container.children))
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, Element) or is_hidden(node) or excluded(node):
+            continue
+        if entered(node):
+            waiting.extend(reversed(node.children))
+        elif node.tag in WRAPPERS:
+            found.append(node)
+    return found
 
 
 def _holds_most(
@@ -146,7 +158,7 @@ def _entries(
             waiting.append(Entry(Kind.CLOSE, node))
             waiting.extend(reversed(node.children))
         else:
-            yield Entry(Kind.INLINE if is_phrasing(node) else Kind.BLOCK, node)
+            yield Entry(Kind.INLINE if is_phrasing(node) and not excluded(node) else Kind.BLOCK, node)
 
 
 def _stretches(entries: Sequence[Entry]) -> Iterator[Stretch]:
@@ -182,7 +194,8 @@ def _paragraphs(entries: Sequence[Entry], run: Sequence[int]) -> Iterator[Stretc
 
 
 def _anonymous(entries: Sequence[Entry], inked: Sequence[int]) -> Iterator[Stretch]:
-    nodes = [entries[index].node for index in inked]
+    # White space between phrasing elements parts their words.
+    nodes = [node for kind, node in entries[inked[0] : inked[-1] + 1] if kind is not Kind.ASIDE] if inked else []
     text, media = look(nodes)
     line = trim(text)
     if not media and not line:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from turbohtml import Element, Node, Text
 
 from adlayout.article.measure import is_visible
 from adlayout.article.tags import MEDIA, PHRASING, PLAIN_PHRASES, UNSEEN, VOID
+
+_DISPLAY_NONE = re.compile(r"(?:^|;)\s*display\s*:\s*none\b", re.IGNORECASE)
 
 
 def is_hidden(element: Element) -> bool:
@@ -18,7 +21,7 @@ def is_hidden(element: Element) -> bool:
 def is_displayed(element: Element) -> bool:
     """Whether the element's own style leaves it on the page."""
     style = element.attr("style")
-    return style is None or "display:none" not in style.replace(" ", "").lower()
+    return style is None or _DISPLAY_NONE.search(style) is None
 
 
 def is_phrasing(element: Element) -> bool:
@@ -88,14 +91,19 @@ def _is_plain_phrase(node: Node) -> bool:
 def lone_media(nodes: Sequence[Node]) -> tuple[Element, ...]:
     """The elements of a run that is one media element (`img`, `picture`, or one of them in a link); else none."""
     elements = [node for node in nodes if isinstance(node, Element) and node.tag != "br" and not is_hidden(node)]
-    if len(elements) != 1 or any(isinstance(node, Text) and is_visible(node.data) for node in nodes):
+    if len(elements) != 1 or elements[0].tag not in {"img", "picture", "a"} or is_visible(text_of(nodes)):
         return ()
-    outer = elements[0]
-    if outer.tag in {"img", "picture"}:
-        return (outer,)
-    inner = [node for node in outer.children if isinstance(node, Element) and not is_hidden(node)]
-    alone = outer.tag == "a" and len(inner) == 1 and inner[0].tag in {"img", "picture"} and not is_visible(outer.text)
-    return (outer, inner[0]) if alone else ()
+    chain = [elements[0]]
+    while chain[-1].tag in {"a", "picture"}:
+        wanted = {"img", "picture"} if chain[-1].tag == "a" else {"img"}
+        inner = [node for node in chain[-1].children if isinstance(node, Element) and not is_hidden(node)]
+        pictures = [node for node in inner if node.tag in wanted]
+        if chain[-1].tag == "a" and len(inner) != 1:
+            return ()
+        if not pictures:
+            break
+        chain.append(pictures[0])
+    return tuple(chain) if chain[-1].tag != "a" else ()
 
 
 def span_of(element: Element) -> tuple[int, int | None] | None:

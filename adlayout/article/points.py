@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import unescape
 from typing import TypeAlias
 
 from turbohtml import Comment, Element, Text, TokenType, tokenize
@@ -121,6 +122,8 @@ def _spans(source: str, flow: Flow) -> tuple[Span | None, ...]:
             continue
         if loose:
             _settle(source, flow, spans, loose, (known, span[0]))
+            if isinstance(entry.node, Element) and entry.node.tag == "table":
+                _settle_inside(source, flow, spans, loose, (span[0], span[1] or len(source)))
             loose = []
         known = span[1]
     if loose:
@@ -151,7 +154,7 @@ def _edge_span(entry: Entry) -> Span | None:
 
 
 def _content_start(container: Element) -> int | None:
-    if container.parent is None:
+    if not isinstance(container.parent, Element):
         return 0
     location = container.source_location
     return location.start_tag.end_offset if location is not None and location.start_tag is not None else None
@@ -175,14 +178,29 @@ def _settle(
             spans[index] = span
 
 
+def _settle_inside(
+    source: str, flow: Flow, spans: list[Span | None], loose: Sequence[int], table: tuple[int, int]
+) -> None:
+    """Finds texts that the parser moved out of a table in front of it: where they read the same."""
+    moved = [index for index in loose if spans[index] is None and flow.entries[index].kind is Kind.TEXT]
+    texts = iter(span for shape, span in _pieces(source, *table, apart=True) if shape == "text") if moved else iter(())
+    for index in moved:
+        node = flow.entries[index].node
+        wanted = node.data.strip(BLANK) if isinstance(node, Text) else ""
+        spans[index] = next((span for span in texts if unescape(source[slice(*span)]) == wanted), None)
+
+
 def _shape(entry: Entry) -> str:
     if isinstance(entry.node, Text):
         return "text"
     return entry.node.tag if isinstance(entry.node, Element) else "comment"
 
 
-def _pieces(source: str, start: int, stop: int) -> list[tuple[str, Span]]:
-    """The texts, comments and lone `</p>`, `</br>` of a stretch of source, with their spans; blank texts left out."""
+def _pieces(source: str, start: int, stop: int, *, apart: bool = False) -> list[tuple[str, Span]]:
+    """The texts, comments and lone `</p>`, `</br>` of a stretch of source, with their spans; blank texts left out.
+
+    With `apart` each tag ends a text: those of phrasing do not, else.
+    """
     stretch = source[start:stop]
     line_starts = [0, *(match.end() for match in re.finditer("\n", stretch))]
     tokens = [
@@ -201,6 +219,8 @@ def _pieces(source: str, start: int, stop: int) -> list[tuple[str, Span]]:
         elif kind is TokenType.END_TAG and tag in {"p", "br"}:
             _flush(found, text, start)
             found.append((tag, (start + begin, start + end)))
+        elif apart:
+            _flush(found, text, start)
     _flush(found, text, start)
     return found
 

@@ -9,13 +9,22 @@ from typing import NamedTuple, TypeAlias
 from turbohtml import Element, Node, Text, parse_fragment
 
 from adlayout.article.measure import is_visible, trim
-from adlayout.article.nodes import look
+from adlayout.article.nodes import is_displayed, is_hidden, look
 
 # A line of bold text longer than this is a paragraph that happens to be bold.
 _BOLD_LINE_CHARS = 80
 _FLOATED_CLASSES = frozenset({"alignleft", "alignright", "thumbnail"})
 _FLOAT = re.compile(r"(?:^|;)\s*float\s*:\s*(?!none\b)[a-z]", re.IGNORECASE)
-_NAME = re.compile(r":(bold-line|media-only|floated|caption|lead-in|empty-block)(?![\w-])")
+# What stands in quotes is no name.
+_NAME = re.compile(r""""[^"]*"|'[^']*'|:(bold-line|media-only|floated|caption|lead-in|empty-block)(?![\w-])""")
+# One selector of a list: no comma but in brackets or quotes.
+_PART = re.compile(
+    r"""(?:"[^"]*" | '[^']*'                                          # a text
+        | \( (?: [^()"'] | "[^"]*" | '[^']*' | \( [^()]* \) )* \)     # what a pseudo-class asks about
+        | \[ (?: [^\]"'] | "[^"]*" | '[^']*' )* \]                     # an attribute
+        | [^,] )+""",
+    re.VERBOSE,
+)
 _TAG = re.compile(r"[a-zA-Z][a-zA-Z0-9]*\Z")
 
 
@@ -55,8 +64,8 @@ def _bold_line(piece: Piece) -> bool:
         if isinstance(node, Text):
             if is_visible(node.data):
                 return False
-        elif isinstance(node, Element) and node.tag not in {"b", "strong"}:
-            waiting.extend(node.children)
+        elif isinstance(node, Element) and node.tag not in {"b", "strong"} and not is_hidden(node):
+            waiting.extend(node.children if is_displayed(node) else ())
     return True
 
 
@@ -103,7 +112,7 @@ _NONE: frozenset[str] = frozenset()
 def selector_fault(selector: str) -> str | None:
     """What is wrong with a selector, in words; None where it holds."""
     try:
-        parse_fragment("").select(_NAME.sub("[adl]", selector))
+        parse_fragment("").select(_spelled(selector))
     except ValueError as exc:
         return str(exc)
     return None
@@ -120,12 +129,14 @@ class Matcher:
         self._by_tag: dict[str, list[str]] = {}
         self._by_element: dict[Element, list[str]] = {}
         for selector in dict.fromkeys(selectors):
-            if selector in NAMES:
-                self._names.append((selector, NAMES[selector]))
-            elif _TAG.match(selector):
+            if _TAG.match(selector):
                 self._by_tag.setdefault(selector.lower(), []).append(selector)
-            else:
-                for element in _select(root, selector):
+                continue
+            # A name matches bare text too, which CSS cannot, so it is taken out of a list.
+            parts = [part.strip() for part in _PART.findall(selector)]
+            self._names += [(selector, NAMES[part]) for part in parts if part in NAMES]
+            if any(part not in NAMES for part in parts):
+                for element in select(root, selector):
                     self._by_element.setdefault(element, []).append(selector)
 
     def matches(self, piece: Piece) -> frozenset[str]:
@@ -140,27 +151,33 @@ class Matcher:
 
 def element_test(root: Element, selectors: Sequence[str]) -> Callable[[Element], bool]:
     """A test whether an element matches any of the selectors."""
+    if not selectors:
+        return lambda element: False
     tags = frozenset(selector.lower() for selector in selectors if _TAG.match(selector))
     rest = [selector for selector in selectors if not _TAG.match(selector)]
-    found = {element for selector in rest for element in _select(root, selector)}
+    found = {element for selector in rest for element in select(root, selector)}
     return lambda element: element.tag in tags or element in found
 
 
-def _select(root: Element, selector: str) -> list[Element]:
+def select(root: Element, selector: str) -> list[Element]:
     """The elements that match; names inside a longer selector stand as attributes while the parser looks."""
-    names = set(_NAME.findall(selector))
+    names = {name for name in _NAME.findall(selector) if name}
     if not names:
         return root.select(selector)
     marked = [(element, f"adl-name-{name}") for name in names for element in _named(root, f":{name}")]
     for element, attribute in marked:
         element.attrs[attribute] = ""
-    found = root.select(_NAME.sub(r"[adl-name-\1]", selector))
+    found = root.select(_spelled(selector))
     for element, attribute in marked:
         del element.attrs[attribute]
     return found
 
 
+def _spelled(selector: str) -> str:
+    """The selector in the parser's own words."""
+    return _NAME.sub(lambda found: f"[adl-name-{found[1]}]" if found[1] else found[0], selector)
+
+
 def _named(root: Element, name: str) -> list[Element]:
     test = NAMES[name]
     return [element for element in root.select("*") if test(piece_of(element))]
-
