@@ -290,6 +290,19 @@ def test_the_first_page_links_a_preview_that_works(client: TestClient) -> None:
     assert client.get(link).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("agent", "query", "device"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/150.0 Safari/537.36", "", "desktop"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Mobile/15E148", "", "mobile"),
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/150.0 Safari/537.36", "&device=tablet", "tablet"),
+    ],
+)
+def test_a_preview_is_for_the_browser_that_looks(client: TestClient, agent: str, query: str, device: str) -> None:
+    answer = client.get(f"/preview?sample=news{query}", headers={"user-agent": agent})
+    assert answer.headers["adlayout-cache-key"].endswith(f"device={device}")
+
+
 def test_a_preview_of_nothing_says_what_there_is(client: TestClient) -> None:
     assert "there are:" in str(problem(client.get("/preview?sample=../adlayout"))["detail"])
 

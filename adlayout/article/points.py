@@ -199,7 +199,7 @@ def _shape(entry: Entry) -> str:
 def _pieces(source: str, start: int, stop: int, *, apart: bool = False) -> list[tuple[str, Span]]:
     """The texts, comments and lone `</p>`, `</br>` of a stretch of source, with their spans; blank texts left out.
 
-    With `apart` each tag ends a text: those of phrasing do not, else.
+    Phrasing does not part a text, unless `apart`: then every tag does.
     """
     stretch = source[start:stop]
     line_starts = [0, *(match.end() for match in re.finditer("\n", stretch))]

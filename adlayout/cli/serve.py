@@ -100,7 +100,8 @@ def _welcome(edition: Edition, listener: Listener, directory: Path) -> None:
     sample = next(iter(sorted((directory / "samples").glob("*.html"))), None)
     if sample is not None:
         token = ' -H "Authorization: Bearer $ADLAYOUT_CMS_TOKEN"' if edition.settings.cms_token else ""
-        print(f"look at a page:     {listener.base}/preview?sample={quote(sample.stem)}")
+        admin = 'curl -H "Authorization: Bearer $ADLAYOUT_ADMIN_TOKEN" ' if edition.settings.admin_token else ""
+        print(f"look at a page:     {admin}{listener.base}/preview?sample={quote(sample.stem)}")
         print(
             f"compose an article: curl -H 'Content-Type: text/html'{token}"
             f" --data-binary @{sample} {listener.base}/v1/compose"

@@ -114,6 +114,8 @@ class Doors:
         if name not in samples:
             raise HTTPException(404, f"there is no sample {name!r}; there are: {', '.join(samples) or 'none'}")
         fields = [(field, value) for field, value in request.query_params.multi_items() if field != "sample"]
+        # Whoever looks is the reader here, not a CMS that speaks for one.
+        fields = [("context.user_agent", headers.get(b"user-agent", b"").decode("latin-1")), *fields]
         received = read_request(samples[name].read_bytes(), {}, urlencode(fields).encode())
         return await self._composed(request.scope, received, as_json=False)
 
