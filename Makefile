@@ -6,9 +6,10 @@ STAMP := $(VENV)/.installed
 PORT ?= 8080
 # Tests wait for servers more than they compute: two workers even on a small machine.
 JOBS ?= 2
+EXAMPLES ?= 2000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix bench image clean
+.PHONY: help run test check fix cover fuzz bench image clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -16,7 +17,7 @@ help:  ## what there is
 run: $(STAMP)  ## the service with an embedded store and the sample config; prints what to try
 	$(BIN)/adlayout serve --port $(PORT)
 
-test: $(STAMP)  ## every test
+test: $(STAMP)  ## every test; ARGS="-k ferry" picks some of them
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 check: $(STAMP)  ## lint, format, types
@@ -28,6 +29,16 @@ fix: $(STAMP)  ## what lint and format can repair by themselves
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+cover: $(STAMP)  ## which lines and branches no test runs, in every process
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+fuzz: $(STAMP)  ## EXAMPLES=2000 new articles and layouts for each property
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n $(JOBS) --hypothesis-profile=fuzz --timeout=0 \
+		tests/test_properties.py $(ARGS)
+
 bench: $(STAMP)  ## pages per second beside a bare handler on the same server
 	$(BIN)/python benchmarks/compose_bench.py $(ARGS)
 
@@ -35,7 +46,7 @@ image:  ## the container image
 	docker build -t adlayout .
 
 clean:  ## the environment and every cache
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* dist
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "adlayout needs Python 3.11 or newer; name one with make PYTHON=...")'
