@@ -31,9 +31,17 @@ def test_numbers_are_spread_evenly() -> None:
     assert [tenths[tenth] / DRAWS for tenth in range(10)] == pytest.approx([0.1] * 10, abs=0.01)
 
 
-@given(st.lists(st.floats(1e-9, 1e6), max_size=40), st.text())
+@given(st.lists(st.floats(0, 1e6, exclude_min=True), max_size=40), st.text())
 def test_everyone_is_drawn_once(weights: list[float], seed: str) -> None:
     assert sorted(drawn(weights, seed)) == list(range(len(weights)))
+
+
+def test_a_draw_takes_no_more_numbers_where_one_weight_is_most_of_all() -> None:
+    """What was drawn already is passed over soon, however many are left."""
+    weights = [1.0] * 500 + [1e6] + [1.0] * 500
+    draws = numbers("seed")
+    assert list(islice(order(list(accumulate(weights)), draws), 3)) == [500, 862, 697]
+    assert next(draws) == list(islice(numbers("seed"), 8))[7]
 
 
 @pytest.mark.parametrize("weights", [[1.0, 1.0, 1.0], [1.0, 2.0, 7.0], [0.001, 1.0, 1000.0]])

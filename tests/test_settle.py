@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adlayout.decision.inventory import Candidate
+from adlayout.decision.field import Candidate, Field, Lots, tier_of
 from adlayout.decision.settle import settle
 from adlayout.decision.shortlist import Shortlist
 from adlayout.model import Empty, Filled, Slot, SlotStyle, Unfilled
@@ -20,9 +20,15 @@ def candidate(name: str) -> Candidate:
     return Candidate(name, "300x250", None if house else f"f-{name}", None if house else "c", house)
 
 
+def listed(names: str) -> Field:
+    """The candidates as one flight that takes them in this order."""
+    candidates = tuple(map(candidate, names.split()))
+    return (tier_of([Lots(candidates, (), fixed=True)], [1.0]),) if candidates else ()
+
+
 def page(*lists: str) -> list[str]:
     """Settles lists such as "a b H": who stands in each slot, or why nobody does."""
-    shortlists = [Shortlist(slot(n), tuple(map(candidate, names.split()))) for n, names in enumerate(lists)]
+    shortlists = [Shortlist(slot(n), listed(names), "s") for n, names in enumerate(lists)]
     decisions = settle(shortlists)
     assert [decision.slot for decision in decisions] == [entry.slot for entry in shortlists]
     return [decision.creative if isinstance(decision, Filled) else decision.reason.value for decision in decisions]
@@ -46,7 +52,7 @@ def test_settling(lists: tuple[str, ...], expect: list[str], why: str) -> None:
 
 
 def test_a_decision_carries_what_the_candidate_was() -> None:
-    lists = [Shortlist(slot(1), (candidate("a"),)), Shortlist(slot(2), ())]
+    lists = [Shortlist(slot(1), listed("a"), "s"), Shortlist(slot(2), (), "s")]
     assert settle(lists) == (
         Filled(slot(1), "a", "f-a", "c", house=False, format="300x250"),
         Empty(slot(2), Unfilled.NO_CANDIDATE),

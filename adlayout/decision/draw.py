@@ -3,45 +3,72 @@
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
-from itertools import accumulate, count
+from itertools import count
 from struct import Struct
+from typing import Final
 
-_WORDS = Struct("<8Q")
-_MISSES = 4  # after so many draws of what is gone already, the sums are made anew
+_WORDS: Final = Struct("<8Q")
+_UNIT: Final = 2.0**-53
+_MISSES: Final = 4  # after so many draws of what is gone already, draws pass over it
+
+# So many draws of an order hit the sums as they are, even if all but the first were misses.
+PLAIN_DRAWS: Final = _MISSES + 1
 
 
 def numbers(seed: str) -> Iterator[float]:
     """Endless numbers in [0, 1), the 53 upper bits of BLAKE2b's words over the seed and a counter."""
-    text = seed.encode("utf-8", "surrogatepass")
     for block in count():
-        for word in _WORDS.unpack(blake2b(b"%d\n%b" % (block, text)).digest()):
-            yield (word >> 11) * 2.0**-53
+        for word in words(seed, block):
+            yield (word >> 11) * _UNIT
+
+
+def words(seed: str, block: int = 0) -> tuple[int, ...]:
+    """The words of which `numbers` makes its numbers, eight in a block."""
+    return _WORDS.unpack(blake2b(f"{block}\n{seed}".encode("utf-8", "surrogatepass")).digest())
+
+
+def hit(sums: Sequence[float], word: int) -> int:
+    """The index that a word draws, each with the share of its weight."""
+    return bisect(sums, (word >> 11) * _UNIT * sums[-1], 0, len(sums) - 1)
 
 
 def order(sums: Sequence[float], draws: Iterator[float]) -> Iterator[int]:
     """Yields every index once, each next one with the share of its weight among those that are left.
 
-    `sums` are the running sums of the weights. Stop early and only what was asked for has been drawn.
+    `sums` are the running sums of the weights. Stop early and only what was asked for has been drawn: what a draw
+    costs does not grow with their number.
     """
-    places: Sequence[int] = range(len(sums))
-    while len(places) > 1:
-        drawn: set[int] = set()
-        yield from _draw(places, sums, draws, drawn)
-        weights = [high - low for low, high in zip((0.0, *sums), sums, strict=False)]
-        kept = [at for at in range(len(places)) if at not in drawn]
-        places, sums = [places[at] for at in kept], list(accumulate(weights[at] for at in kept))
-    yield from places
-
-
-def _draw(places: Sequence[int], sums: Sequence[float], draws: Iterator[float], drawn: set[int]) -> Iterator[int]:
-    """Draws until too often what is gone already, or until one is left."""
-    last, misses = len(places) - 1, 0
-    while misses < _MISSES and len(drawn) < last:
-        at = bisect(sums, next(draws) * sums[last], 0, last)
-        if at in drawn:
+    last = len(sums) - 1
+    gone: set[int] = set()
+    starts: list[float] = []
+    widths, misses = [0.0], 0
+    while len(gone) < last:
+        point = next(draws) * (sums[last] - widths[-1])
+        if starts:
+            point += widths[bisect(starts, point)]
+        at = bisect(sums, point, 0, last)
+        if at in gone:
             misses += 1
-        else:
-            drawn.add(at)
-            yield places[at]
+            if misses < _MISSES:
+                continue
+            misses = 0
+            if len(starts) < len(gone):
+                starts, widths = _cuts(sums, gone)
+                continue
+            at = next(at for at in range(last) if at not in gone)  # lighter than floats can tell
+        gone.add(at)
+        yield at
+    yield from (at for at in range(last + 1) if at not in gone)
+
+
+def _cuts(sums: Sequence[float], gone: Iterable[int]) -> tuple[list[float], list[float]]:
+    """Where the weights that are gone begin if those before them are cut out, and how much is cut out up to there."""
+    starts: list[float] = []
+    widths = [0.0]
+    for at in sorted(gone):
+        start = sums[at - 1] if at else 0.0
+        starts.append(start - widths[-1])
+        widths.append(widths[-1] + sums[at] - start)
+    return starts, widths

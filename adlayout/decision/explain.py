@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adlayout.decision.fit import judge, kind_of
-from adlayout.decision.inventory import Flight, Inventory, Kind
+from adlayout.decision.fit import judge
+from adlayout.decision.inventory import Flight, Inventory
+from adlayout.decision.lineup import Kind
+from adlayout.decision.occasion import Occasion
 from adlayout.decision.reasons import FlightReason
-from adlayout.decision.shortlist import Shortlist, refuse_page
-from adlayout.decision.targeting import Objection, PageFacts, PageValues
+from adlayout.decision.shortlist import Shortlist
+from adlayout.decision.targeting import Objection, PageFacts
 from adlayout.model import Slot
+
+# A page never needs more candidates for a slot than it has slots; more than that are for refusals still to come.
+_LEAST_CANDIDATES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +32,31 @@ class Passed:
 def explain(
     inventory: Inventory, shortlists: Sequence[Shortlist], facts: PageFacts, *, now: datetime
 ) -> tuple[tuple[Passed, ...], ...]:
-    """For each shortlist the flights that are not on it, in the order of the inventory."""
-    values = PageValues(facts)
-    return tuple(_passed(inventory, entry, facts.language, values, now) for entry in shortlists)
+    """For each shortlist the flights that a page of so many slots does not try, in the order of the inventory."""
+    occasion = Occasion(inventory, facts, now)
+    enough = max(_LEAST_CANDIDATES, len(shortlists))
+    return tuple(tuple(_passed(inventory, occasion, entry, _tried(entry, enough))) for entry in shortlists)
 
 
-def _passed(
-    inventory: Inventory, entry: Shortlist, language: str | None, values: PageValues, now: datetime
-) -> tuple[Passed, ...]:
-    listed = {candidate.flight for candidate in entry.candidates}
-    kind = kind_of(inventory, entry.slot.style, language)
-    last = max((flight.priority for flight in inventory.flights if flight.id in listed), default=0)
-    out: list[Passed] = []
+def _tried(entry: Shortlist, enough: int) -> set[str | None]:
+    """The flights that are drawn until there are enough creatives."""
+    flights: set[str | None] = set()
+    creatives: set[str] = set()
+    for candidate in entry:
+        if len(creatives) >= enough and candidate.flight not in flights:
+            break
+        flights.add(candidate.flight)
+        creatives.add(candidate.creative)
+    return flights
+
+
+def _passed(inventory: Inventory, occasion: Occasion, entry: Shortlist, tried: set[str | None]) -> Iterator[Passed]:
+    kind = occasion.kind_of(entry.slot)
+    last = max((flight.priority for flight in inventory.flights if flight.id in tried), default=0)
     for flight in inventory.flights:
-        if flight.id not in listed:
-            why = refuse_page(flight, values, now) or _refuse_slot(flight, entry.slot, kind) or _lost(flight, last)
-            out.append(Passed(flight.id, why.reason, why.needed, why.actual))
-    return tuple(out)
+        if flight.id not in tried:
+            why = occasion.refuse(flight) or _refuse_slot(flight, entry.slot, kind) or _lost(flight, last)
+            yield Passed(flight.id, why.reason, why.needed, why.actual)
 
 
 def _refuse_slot(flight: Flight, slot: Slot, kind: Kind) -> Objection | None:

@@ -1,71 +1,76 @@
-"""Whether a creative fits a kind of slot, and everything that fits it, worked out once per inventory."""
+"""Whether a creative fits a kind of slot, and the lineup of all that do; knows nothing of pages and time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import accumulate
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, groupby
 
-from adlayout.decision.inventory import Candidacy, Candidate, Entry, Field, Flight, Inventory, Kind, Lots
+from adlayout.decision.field import Candidate, Lots, tier_of
+from adlayout.decision.inventory import Candidacy, Flight
+from adlayout.decision.lineup import Choosy, Kind, Lineup, Rank
 from adlayout.decision.reasons import FlightReason
 from adlayout.decision.targeting import Objection
-from adlayout.model import SlotStyle
-
-# Kinds of slots come from layouts, a few dozen at most; callers that make up their own must not fill the memory.
-_MOST_KINDS = 256
-
-
-def kind_of(inventory: Inventory, style: SlotStyle, language: str | None) -> Kind:
-    """What decides which creatives fit: equal for most slots of a page and most pages."""
-    spoken = tuple(name for name in inventory.languages if speaks(name, language))
-    return style.type, style.formats, spoken
-
-
-def field_of(inventory: Inventory, kind: Kind) -> Field:
-    """All that fits a kind of slot."""
-    found = inventory.fields.get(kind)
-    if found is None:
-        if len(inventory.fields) >= _MOST_KINDS:
-            inventory.fields.clear()
-        found = inventory.fields[kind] = _field(inventory, kind)
-    return found
 
 
 def judge(candidacy: Candidacy, kind: Kind) -> str | Objection:
     """The first of the slot's formats that the creative has, or what it lacks."""
-    creative, (type, formats, spoken) = candidacy.creative, kind
+    creative = candidacy.creative
     if candidacy.barred:
         return Objection(candidacy.barred, "a creative that may run", f"{creative.id}: {candidacy.barred}")
-    if creative.slot_types and type not in creative.slot_types:
-        return Objection(FlightReason.SLOT_TYPE, " or ".join(creative.slot_types), type)
-    if creative.lang and creative.lang not in spoken:
+    if creative.slot_types and kind.type not in creative.slot_types:
+        return Objection(FlightReason.SLOT_TYPE, " or ".join(creative.slot_types), kind.type)
+    if creative.lang and creative.lang.casefold() not in kind.languages:
         return Objection(FlightReason.TARGETING, f"language {creative.lang}", "another language")
-    for form in formats:
+    for form in kind.formats:
         if form in creative.formats:
             return form
-    return Objection(FlightReason.SIZE, " or ".join(creative.formats), ", ".join(formats))
+    return Objection(FlightReason.SIZE, " or ".join(creative.formats), ", ".join(kind.formats))
 
 
-def speaks(wanted: str, language: str | None) -> bool:
-    """An `en` creative fits an article in `en-GB`; nobody is kept out where the article's language is unknown."""
-    if not language:
-        return True
-    prefix, found = wanted.casefold(), language.casefold().replace("_", "-")
-    return found == prefix or found.startswith(f"{prefix}-")
+def line_up(flights: Iterable[Flight], house: Iterable[Candidacy], kind: Kind) -> Lineup:
+    """All of the flights, which come by tier and id, and of the house that fit a kind of slot."""
+    fits = (
+        (flight, _lots(flight, flight.candidacies, kind)) for flight in flights if flight.targeting.takes(kind.places)
+    )
+    ranks: list[Rank] = []
+    choosy: list[Choosy] = []
+    for _, group in groupby((pair for pair in fits if pair[1].candidates), key=lambda pair: pair[0].priority):
+        entries = tuple(group)
+        wishes = [(at, flight.targeting) for at, (flight, _) in enumerate(entries) if flight.targeting.choosy]
+        choosy += [Choosy(len(ranks), at, targeting) for at, targeting in wishes]
+        always = sorted({*range(len(entries))} - {at for at, _ in wishes})
+        ranks.append(_rank(entries, always))
+    fallback = _lots(None, house, kind)
+    return Lineup(
+        tuple(ranks),
+        tuple(choosy),
+        *_seekers(choosy),
+        house=(tier_of((fallback,), (1.0,)),) if fallback.candidates else (),
+    )
 
 
-def _field(inventory: Inventory, kind: Kind) -> Field:
-    all_entries = (Entry(one, _lots(one, one.candidacies, kind), one.unconditional) for one in inventory.flights)
-    entries = tuple(entry for entry in all_entries if entry.lots.candidates)
-    wanting: dict[str, dict[str, list[int]]] = {}
-    anywhere: list[int] = []
-    for at, entry in enumerate(entries):
-        if term := next((term for term in entry.flight.targeting.page if term.include and not term.prefix), None):
-            values = wanting.setdefault(term.key, {})
-            for value in term.wanted:
-                values.setdefault(value, []).append(at)
-        else:
-            anywhere.append(at)
-    return Field(entries, _lots(None, inventory.house, kind), wanting, anywhere)
+def _rank(entries: Sequence[tuple[Flight, Lots]], always: Sequence[int]) -> Rank:
+    lots = tuple(lots for _, lots in entries)
+    weights = tuple(flight.row.weight for flight, _ in entries)
+    base = tier_of([lots[at] for at in always], [weights[at] for at in always]) if always else None
+    return Rank(lots, weights, tuple(always), base)
+
+
+def _seekers(choosy: Sequence[Choosy]) -> tuple[dict[str, dict[str, list[int]]], list[int]]:
+    """Each under that one of its wishes that the fewest share, and those that only shun something."""
+    wishes = [[term for term in one.targeting.page if term.include] for one in choosy]
+    shared = Counter((term.key, value) for terms in wishes for term in terms for value in term.wanted)
+    seekers: dict[str, dict[str, list[int]]] = {}
+    others: list[int] = []
+    for at, terms in enumerate(wishes):
+        if not terms:
+            others.append(at)
+            continue
+        rarest = min(terms, key=lambda term: sum(shared[term.key, value] for value in term.wanted))
+        for value in rarest.wanted:
+            seekers.setdefault(rarest.key, {}).setdefault(value, []).append(at)
+    return seekers, others
 
 
 def _lots(flight: Flight | None, candidacies: Iterable[Candidacy], kind: Kind) -> Lots:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
+from adlayout.decision.asked import Asked, ask
+from adlayout.decision.kept import Kept
 from adlayout.decision.reasons import FlightReason
 from adlayout.decision.schema import PRIORITIES, CampaignRow, CreativeRow, FieldsRow, FlightRow, ImageRow, faults_of
 from adlayout.decision.targeting import Targeting, compile_targeting
@@ -54,75 +56,28 @@ class Flight:
     targeting: Targeting
     candidacies: tuple[Candidacy, ...]
 
-    @property
-    def unconditional(self) -> bool:
-        """True where neither the time nor the page can keep it from running."""
-        return self.active and not (self.start or self.end or self.targeting.page or self.targeting.hours)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A creative that may stand in a slot; without a flight it is a house creative. `format` is one that fits."""
-
-    creative: str
-    format: str
-    flight: str | None
-    campaign: str | None
-    house: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Lots:
-    """Candidates with their weights summed up, ready to be drawn; `fixed` ones are taken as they stand."""
-
-    candidates: tuple[Candidate, ...]
-    sums: tuple[float, ...]
-    fixed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A flight in one kind of slot, with those of its creatives that fit."""
-
-    flight: Flight
-    lots: Lots
-    unconditional: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """All that may run in one kind of slot, whatever the page: flights by tier, and the house.
-
-    `wanting` leads from a targeting key and a value to the entries that run only where a page has such a value;
-    `anywhere` are all the others. Both count in `entries`.
-    """
-
-    entries: tuple[Entry, ...]
-    house: Lots
-    wanting: Mapping[str, Mapping[str, Sequence[int]]]
-    anywhere: Sequence[int]
-
-
-# A kind of slot: its type, the formats it takes, the languages of creatives that its page speaks.
-Kind: TypeAlias = tuple[str, tuple[str, ...], tuple[str, ...]]
-
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """All that may run: creatives by id, flights by tier and id, house creatives that need no flight.
 
-    `languages` are those that creatives name; `fields` keeps, per kind of slot, what was worked out once.
+    `asked` is what they ask of pages, and `kept` what pages worked out.
     """
 
     creatives: Mapping[str, Creative]
     flights: tuple[Flight, ...]
     house: tuple[Candidacy, ...]
-    languages: tuple[str, ...] = field(init=False)
-    fields: dict[Kind, Field] = field(init=False, repr=False, compare=False, default_factory=dict)
+    asked: Asked = field(init=False, repr=False, compare=False)
+    kept: Kept = field(init=False, repr=False, compare=False, default_factory=Kept)
 
     def __post_init__(self) -> None:
-        languages = sorted({creative.lang for creative in self.creatives.values() if creative.lang})
-        object.__setattr__(self, "languages", tuple(languages))
+        active = [flight for flight in self.flights if flight.active]
+        asked = ask(
+            [flight.targeting for flight in active],
+            [time for flight in active for time in (flight.start, flight.end) if time],
+            [creative.lang.casefold() for creative in self.creatives.values() if creative.lang],
+        )
+        object.__setattr__(self, "asked", asked)
 
 
 EMPTY = Inventory({}, (), ())

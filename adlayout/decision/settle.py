@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adlayout.decision.inventory import Candidate
 from adlayout.decision.shortlist import Shortlist
 from adlayout.model import Decision, Empty, Filled, Unfilled
 
@@ -15,23 +14,12 @@ def settle(shortlists: Sequence[Shortlist]) -> tuple[Decision, ...]:
     A house creative may stand again where nothing else is left.
     """
     taken: set[str] = set()
-    decisions: list[Decision] = []
-    for entry in shortlists:
-        decision = _choose(entry, taken)
-        if isinstance(decision, Filled):
-            taken.add(decision.creative)
-        decisions.append(decision)
-    return tuple(decisions)
+    return tuple([_fill(entry, taken) for entry in shortlists])
 
 
-def _choose(entry: Shortlist, taken: set[str]) -> Decision:
-    fresh = (candidate for candidate in entry.candidates if candidate.creative not in taken)
-    again = (candidate for candidate in entry.candidates if candidate.house)
-    chosen = next(fresh, None) or next(again, None)
-    if chosen:
-        return _filled(entry, chosen)
-    return Empty(entry.slot, Unfilled.PAGE_DUPLICATE if entry.candidates else Unfilled.NO_CANDIDATE)
-
-
-def _filled(entry: Shortlist, chosen: Candidate) -> Filled:
+def _fill(entry: Shortlist, taken: set[str]) -> Decision:
+    chosen = entry.fresh(taken) or entry.house()
+    if chosen is None:
+        return Empty(entry.slot, Unfilled.PAGE_DUPLICATE if entry.field else Unfilled.NO_CANDIDATE)
+    taken.add(chosen.creative)
     return Filled(entry.slot, chosen.creative, chosen.flight, chosen.campaign, chosen.house, chosen.format)

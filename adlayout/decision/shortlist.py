@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate, groupby, islice
 
-from adlayout.decision.draw import numbers, order
-from adlayout.decision.fit import field_of, kind_of
-from adlayout.decision.inventory import Candidate, Entry, Field, Flight, Inventory, Kind, Lots
-from adlayout.decision.reasons import FlightReason
-from adlayout.decision.targeting import Objection, PageFacts, PageValues
+from adlayout.decision.field import Candidate, Field
+from adlayout.decision.inventory import Inventory
+from adlayout.decision.occasion import Occasion
+from adlayout.decision.targeting import PageFacts
 from adlayout.model import Slot
 
-# A page never needs more candidates for a slot than it has slots; more than that are for refusals still to come.
-_LEAST_CANDIDATES = 5
+_NEXT = "\n"  # makes a tier's seed that of the next tier
+_NOTHING: AbstractSet[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Shortlist:
-    """A slot's candidates, the first to be tried first."""
+    """A slot's candidates, the first to be tried first: drawn as they are read, and from nothing but the seed.
+
+    So it does not matter who reads them, how often, or how far. Each tier has numbers of its own, so that one whose
+    creatives all stand on the page already need not be drawn.
+    """
 
     slot: Slot
-    candidates: tuple[Candidate, ...]
+    field: Field
+    seed: str
 
+    def __iter__(self) -> Iterator[Candidate]:
+        seed = self.seed
+        for tier in self.field:
+            yield from tier.draw(seed)
+            seed += _NEXT
 
-@dataclass(frozen=True, slots=True)
-class _Tier:
-    """Flights of one priority, with their weights summed up."""
+    def fresh(self, taken: AbstractSet[str]) -> Candidate | None:
+        """The first candidate whose creative is not taken."""
+        seed = self.seed
+        for tier in self.field:
+            if not tier.creatives <= taken:
+                return tier.fresh(seed, taken)
+            seed += _NEXT
+        return None
 
-    entries: list[Entry]
-    sums: list[float]
+    def house(self) -> Candidate | None:
+        """The first candidate of the house."""
+        seed = self.seed
+        for tier in self.field:
+            if tier.house:
+                found = tier.fresh(seed, _NOTHING)
+                return found if found.house else next(one for one in tier.draw(seed) if one.house)
+            seed += _NEXT
+        return None
 
 
 def shortlist(
@@ -41,76 +62,5 @@ def shortlist(
 
     The same seed gives the same order. `now` carries a time zone.
     """
-    page = _Page(inventory, facts, now)
-    enough = max(_LEAST_CANDIDATES, len(slots))
-    return tuple(Shortlist(slot, page.draw(slot, numbers(f"{seed}\n{slot.id}"), enough)) for slot in slots)
-
-
-def refuse_page(flight: Flight, values: PageValues, now: datetime) -> Objection | None:
-    """Why a flight runs nowhere on a page, None where it may run."""
-    if not flight.active:
-        return Objection(FlightReason.INACTIVE, "an active flight in an active campaign", "switched off")
-    if flight.start and now < flight.start:
-        return Objection(FlightReason.NOT_STARTED, f"from {flight.start.isoformat()}", now.isoformat())
-    if flight.end and now >= flight.end:
-        return Objection(FlightReason.ENDED, f"until {flight.end.isoformat()}", now.isoformat())
-    return flight.targeting.refuse_page(values, now)
-
-
-class _Page:
-    """What the slots of one page share, so that a flight is judged once and not for each slot."""
-
-    def __init__(self, inventory: Inventory, facts: PageFacts, now: datetime) -> None:
-        self._inventory, self._language, self._now = inventory, facts.language, now
-        self._values = PageValues(facts)
-        self._running: dict[str, bool] = {}
-        self._tiers: dict[Kind, list[_Tier]] = {}
-
-    def draw(self, slot: Slot, draws: Iterator[float], enough: int) -> tuple[Candidate, ...]:
-        """The candidates of a slot, best first: flights until there are `enough` creatives, then the house."""
-        kind = kind_of(self._inventory, slot.style, self._language)
-        chosen: list[Candidate] = []
-        creatives: set[str] = set()
-        for entry in self._in_order(kind, draws):
-            if len(creatives) >= enough:
-                break
-            if entry.flight.targeting.refuse_slot(slot) is None:
-                picks = _drawn(entry.lots, draws)
-                chosen += picks
-                creatives.update(pick.creative for pick in picks)
-        house = field_of(self._inventory, kind).house
-        return (*chosen, *islice(_drawn(house, draws), enough))
-
-    def _in_order(self, kind: Kind, draws: Iterator[float]) -> Iterator[Entry]:
-        for tier in self._tiers_of(kind):
-            for at in order(tier.sums, draws):
-                yield tier.entries[at]
-
-    def _tiers_of(self, kind: Kind) -> list[_Tier]:
-        if kind not in self._tiers:
-            field = field_of(self._inventory, kind)
-            maybe = (field.entries[at] for at in sorted(self._wanted(field)))
-            running = [one for one in maybe if one.unconditional or self._runs(one)]
-            groups = [list(group) for _, group in groupby(running, key=lambda one: one.flight.priority)]
-            sums = (list(accumulate(one.flight.row.weight for one in group)) for group in groups)
-            self._tiers[kind] = [_Tier(group, weights) for group, weights in zip(groups, sums, strict=True)]
-        return self._tiers[kind]
-
-    def _wanted(self, field: Field) -> set[int]:
-        """The entries that this page does not lack a value for, so that most flights need not be looked at."""
-        wanted = set(field.anywhere)
-        for key, entries in field.wanting.items():
-            for value in self._values.of(key):
-                wanted.update(entries.get(value, ()))
-        return wanted
-
-    def _runs(self, entry: Entry) -> bool:
-        id = entry.flight.id
-        if id not in self._running:
-            self._running[id] = refuse_page(entry.flight, self._values, self._now) is None
-        return self._running[id]
-
-
-def _drawn(lots: Lots, draws: Iterator[float]) -> Sequence[Candidate]:
-    """The candidates in the order in which they are tried."""
-    return lots.candidates if lots.fixed else [lots.candidates[at] for at in order(lots.sums, draws)]
+    occasion = Occasion(inventory, facts, now)
+    return tuple([Shortlist(slot, occasion.field_of(slot), f"{seed}\n{slot.id}") for slot in slots])

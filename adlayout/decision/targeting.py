@@ -74,10 +74,14 @@ class Hours:
 
     def refuse(self, now: datetime) -> Objection | None:
         """Judges a moment."""
-        local = now.astimezone(self.zone)
-        if local.weekday() * 24 + local.hour in self.open:
+        if self.met(now):
             return None
+        local = now.astimezone(self.zone)
         return Objection(FlightReason.TARGETING, self.said, f"{DAYS[local.weekday()]} {local:%H:%M}")
+
+    def met(self, now: datetime) -> bool:
+        """The same as a claim, for where nobody reads the words."""
+        return hour_of_week(now.astimezone(self.zone)) in self.open
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +92,31 @@ class Targeting:
     slot: tuple[Term, ...] = ()
     hours: Hours | None = None
 
+    @property
+    def choosy(self) -> bool:
+        """Whether there are pages or hours that do not do."""
+        return bool(self.page or self.hours)
+
     def refuse_page(self, values: PageValues, now: datetime) -> Objection | None:
         """The first wish that the page or the moment does not meet."""
-        if not self.hours and all(term.met(values.of(term.key)) for term in self.page):
-            return None
         if self.hours and (objection := self.hours.refuse(now)):
             return objection
         return _first(self.page, values.of)
 
+    def met(self, values: PageValues, now: datetime) -> bool:
+        """The same as a claim, for where nobody reads the words."""
+        if self.hours and not self.hours.met(now):
+            return False
+        return all(term.met(values.of(term.key)) for term in self.page)
+
     def refuse_slot(self, slot: Slot) -> Objection | None:
         """The first wish that the slot does not meet."""
-        if not self.slot:
-            return None
-        found = _folded((slot.id, slot.style.type))
+        found = places_of(slot)
         return _first(self.slot, lambda _: found)
+
+    def takes(self, places: frozenset[str]) -> bool:
+        """The same as a claim on what a slot is called."""
+        return all(term.met(places) for term in self.slot)
 
 
 class PageValues:
@@ -118,6 +133,16 @@ class PageValues:
         if key not in self._known:
             self._known[key] = _folded(_page_values(self._facts, key))
         return self._known[key]
+
+
+def hour_of_week(local: datetime) -> int:
+    """The hour since Monday began."""
+    return local.weekday() * 24 + local.hour
+
+
+def places_of(slot: Slot) -> frozenset[str]:
+    """What targeting may call a slot: its id and its type, case-folded."""
+    return _folded((slot.id, slot.style.type))
 
 
 def compile_targeting(row: TargetingRow) -> Targeting:
@@ -155,7 +180,7 @@ def _first(terms: Iterable[Term], values: Callable[[str], Collection[str]]) -> O
 
 
 def _folded(values: Iterable[str]) -> frozenset[str]:
-    return frozenset(value.casefold() for value in values)
+    return frozenset(map(str.casefold, values))
 
 
 def _some(value: str | None) -> tuple[str, ...]:
@@ -184,6 +209,6 @@ _PAGE: Final[Mapping[str, Callable[[PageFacts], tuple[str, ...]]]] = {
 
 
 def _page_values(facts: PageFacts, key: str) -> tuple[str, ...]:
-    if key.startswith("kv."):
-        return tuple(value for name, value in facts.kv if name == key.removeprefix("kv."))
-    return _PAGE[key](facts)
+    if answer := _PAGE.get(key):
+        return answer(facts)
+    return tuple(value for name, value in facts.kv if name == key.removeprefix("kv."))

@@ -1,0 +1,95 @@
+"""What a slot's candidates are drawn from: candidates in lots, lots in tiers, tiers in a field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TypeAlias
+
+from adlayout.decision.draw import PLAIN_DRAWS, hit, numbers, order, words
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A creative that may stand in a slot; without a flight it is a house creative. `format` is one that fits."""
+
+    creative: str
+    format: str
+    flight: str | None
+    campaign: str | None
+    house: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lots:
+    """A flight's candidates, with their weights summed up; `fixed` ones are taken as they stand."""
+
+    candidates: tuple[Candidate, ...]
+    sums: tuple[float, ...]
+    fixed: bool
+
+    def draw(self, draws: Iterator[float]) -> Iterator[Candidate]:
+        """Each once, in the order of the lottery."""
+        return iter(self.candidates) if self.fixed else map(self.candidates.__getitem__, order(self.sums, draws))
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """The lots of flights of one priority, one at least, with the weights of the flights summed up.
+
+    `creatives` are those of all its candidates; `house` says whether one of them is of the house, and `single`
+    whether there is but one in each lot.
+    """
+
+    lots: tuple[Lots, ...]
+    sums: tuple[float, ...]
+    creatives: frozenset[str]
+    house: bool
+    single: bool
+
+    def draw(self, seed: str) -> Iterator[Candidate]:
+        """The candidates flight by flight, in the order of the lottery; what is not read is not drawn."""
+        draws = numbers(seed)
+        for at in order(self.sums, draws):
+            yield from self.lots[at].draw(draws)
+
+    def fresh(self, seed: str, taken: AbstractSet[str]) -> Candidate:
+        """The first of `draw` whose creative is not taken; one must be left."""
+        found = self._likely(seed, taken)
+        if found.creative in taken:
+            return next(candidate for candidate in self.draw(seed) if candidate.creative not in taken)
+        return found
+
+    def _likely(self, seed: str, taken: AbstractSet[str]) -> Candidate:
+        """The same, or one that is taken: only the first draws, without the iterators that cost more than they do."""
+        lots, sums = self.lots, self.sums
+        if len(lots) == 1:
+            lot = lots[0]
+            return lot.candidates[0 if lot.fixed else hit(lot.sums, words(seed)[0])]
+        if not self.single:
+            first, second, *_ = words(seed)
+            lot = lots[hit(sums, first)]
+            return lot.candidates[0 if lot.fixed else hit(lot.sums, second)]
+        for word in words(seed)[:PLAIN_DRAWS]:
+            candidate = lots[hit(sums, word)].candidates[0]
+            if candidate.creative not in taken:
+                break
+        return candidate
+
+
+def tier_of(lots: Sequence[Lots], weights: Iterable[float]) -> Tier:
+    """The tier of these lots, whose flights have these weights."""
+    every = [candidate for lot in lots for candidate in lot.candidates]
+    return Tier(
+        tuple(lots),
+        tuple(accumulate(weights)),
+        frozenset([candidate.creative for candidate in every]),
+        house=any(candidate.house for candidate in every),
+        single=len(every) == len(lots),
+    )
+
+
+# All that may run in a slot, the best tier first and the house last.
+Field: TypeAlias = tuple[Tier, ...]
