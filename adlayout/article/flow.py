@@ -10,7 +10,7 @@ from typing import NamedTuple
 from turbohtml import Element, Node, Text
 
 from adlayout.article.measure import BLANK, has_word, trim, words
-from adlayout.article.nodes import is_hidden, is_phrasing, lone_media, look, text_of
+from adlayout.article.nodes import is_displayed, is_hidden, is_phrasing, lone_media, look, text_of
 from adlayout.article.selectors import Piece, element_test, piece_of, select
 from adlayout.article.tags import COUNTED_MEDIA, WRAPPERS
 from adlayout.model import Count, Needs
@@ -88,8 +88,7 @@ def _container(
         return (found[0], ()) if found else (root, ("container_not_found",))
     container = root
     for _ in range(_MOST_DESCENTS):
-        flow = (node for kind, node in _entries(container, excluded, entered) if kind is Kind.BLOCK)
-        wrappers = [node for node in flow if isinstance(node, Element) and node.tag in WRAPPERS and not excluded(node)]
+        wrappers = _wrappers(container, excluded, entered)
         inner = _holds_most(container, wrappers, needs.count, excluded) if wrappers else None
         if inner is None:
             break
@@ -105,7 +104,7 @@ def _wrappers(
     waiting = list(reversed(container.children))
     while waiting:
         node = waiting.pop()
-        if not isinstance(node, Element) or is_hidden(node) or excluded(node):
+        if not isinstance(node, Element) or is_hidden(node) or excluded(node) or not is_displayed(node):
             continue
         if entered(node):
             waiting.extend(reversed(node.children))
@@ -132,7 +131,7 @@ def _counted_inside(wrapper: Element, count: Count, excluded: Callable[[Element]
     waiting: list[Node] = list(wrapper.children)
     while waiting:
         node = waiting.pop()
-        if not isinstance(node, Element) or is_hidden(node):
+        if not isinstance(node, Element) or is_hidden(node) or not is_displayed(node):
             continue
         if node.tag in count.tags:
             found += counts(piece_of(node), count)
@@ -153,7 +152,7 @@ def _entries(
             yield Entry(Kind.TEXT if node.data.strip(BLANK) else Kind.BLANK, node)
         elif not isinstance(node, Element) or is_hidden(node):
             yield Entry(Kind.ASIDE, node)
-        elif entered(node) and not excluded(node):
+        elif entered(node) and not excluded(node) and is_displayed(node):
             yield Entry(Kind.OPEN, node)
             waiting.append(Entry(Kind.CLOSE, node))
             waiting.extend(reversed(node.children))

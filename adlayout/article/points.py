@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from html import unescape
 from typing import TypeAlias
 
-from turbohtml import Comment, Element, Text, TokenType, tokenize
+from turbohtml import Comment, Element, ProcessingInstruction, Text, TokenType, tokenize
 
 from adlayout.article.flow import Entry, Flow, Kind
 from adlayout.article.measure import BLANK
 from adlayout.article.nodes import span_of
+
+# White space is nowhere looked for, and an edge that the source does not have cannot be found.
+_WITHOUT_PLACE = frozenset([Kind.BLANK, Kind.OPEN, Kind.CLOSE])
 
 Span: TypeAlias = tuple[int, int | None]
 
@@ -43,14 +46,19 @@ def points_of(source: str, flow: Flow) -> Points:
 
 
 def content_end(source: str, container: Element) -> int | None:
-    """Where the container's content ends: its end tag, or that of what closes it."""
-    element: Element | None = container
-    while element is not None and element.parent is not None:
+    """Where the container's content ends: at its end tag, or at what closed it without one."""
+    element: Element = container
+    while isinstance(element.parent, Element):
         location = element.source_location
         if location is not None and location.end_tag is not None:
             return location.end_tag.start_offset
-        parent = element.parent
-        element = parent if isinstance(parent, Element) else None
+        following = element.next_sibling
+        while following is not None and not isinstance(following, Element):
+            following = following.next_sibling
+        span = span_of(following) if following is not None else None
+        if span is not None:
+            return span[0]
+        element = element.parent
     return len(source)
 
 
@@ -90,7 +98,8 @@ def _opening(flow: Flow, spans: Sequence[Span | None], number: int) -> int | Non
         entry, span = flow.entries[index], spans[index]
         if _is_blank(entry):
             continue
-        if not isinstance(entry.node, Comment) or _closes(entry) or span is None:
+        # A browser takes a processing instruction for a comment.
+        if not isinstance(entry.node, Comment | ProcessingInstruction) or _closes(entry) or span is None:
             break
         start = span[0]
     return start
@@ -117,7 +126,7 @@ def _spans(source: str, flow: Flow) -> tuple[Span | None, ...]:
         span = _own_span(source, entry)
         spans.append(span)
         if span is None:
-            if entry.kind is not Kind.BLANK:
+            if entry.kind not in _WITHOUT_PLACE:
                 loose.append(index)
             continue
         if loose:
@@ -211,8 +220,12 @@ def _pieces(source: str, start: int, stop: int, *, apart: bool = False) -> list[
     text: list[int] = []
     for index, (kind, tag, begin) in enumerate(tokens):
         end = tokens[index + 1][2] if index + 1 < len(tokens) else len(stretch)
-        if kind is TokenType.TEXT or kind is TokenType.CHARACTER_REFERENCE:
+        if kind is TokenType.TEXT or (
+            kind is TokenType.CHARACTER_REFERENCE and unescape(stretch[begin:end]).strip(BLANK)
+        ):
             _grow(stretch, text, begin, end)
+        elif kind is TokenType.CHARACTER_REFERENCE:
+            continue
         elif kind in {TokenType.COMMENT, TokenType.PROCESSING_INSTRUCTION}:
             _flush(found, text, start)
             found.append(("comment", (start + begin, start + end)))

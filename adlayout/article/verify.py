@@ -44,7 +44,7 @@ def unsafe_gaps(parsed: Parsed, gaps: Iterable[int]) -> frozenset[int]:
 
 
 def holds(parsed: Parsed, gaps: Sequence[int]) -> bool:
-    """Whether ads at all these gaps together leave the tree alone and stand between the blocks they should."""
+    """Whether ads at all these gaps leave the tree alone, together and each by itself, between the right blocks."""
     return _Proof(parsed).holds(gaps)
 
 
@@ -56,11 +56,17 @@ class _Proof:
         self._marker = _marker(parsed.source)
         self._order = dict(_order(parsed.root, parsed.flow))
         self._windows = _windows(parsed.flow)
+        self._in_link = _in_link(parsed.flow)
         self._scripted: Element | None = None
         if "<noscript" in parsed.source.lower():
             self._scripted = parse_fragment(parsed.source, "body", scripting=True)
 
     def holds(self, gaps: Sequence[int]) -> bool:
+        # The link of one ad can close a link around the article, so that the next ad finds it closed already.
+        alone = [[gap] for gap in gaps] if self._in_link and len(gaps) > 1 else []
+        return all(map(self._hold_together, (gaps, *alone)))
+
+    def _hold_together(self, gaps: Sequence[int]) -> bool:
         points = self._parsed.points
         probe = _probe(self._marker)
         page = splice(self._parsed.source, ((offset, probe) for gap in gaps if (offset := points[gap]) is not None))
@@ -77,6 +83,16 @@ class _Proof:
             return False
         windows = (self._windows[gap] for gap in gaps)
         return all(first <= seat <= last for (first, last), seat in zip(windows, seats, strict=True))
+
+
+def _in_link(flow: Flow) -> bool:
+    """Whether the flow stands inside a link."""
+    node: Node | None = flow.container
+    while isinstance(node, Element):
+        if node.tag == "a":
+            return True
+        node = node.parent
+    return any(isinstance(one.node, Element) and one.node.tag == "a" for one in flow.entries if one.kind is Kind.OPEN)
 
 
 def _seats(probes: Sequence[Element], order: Mapping[Path, Sequence[int]]) -> list[Seat] | None:
