@@ -92,7 +92,9 @@ async def _one(port: int, make: Callable[[int], bytes], ends: float, number: int
 @contextlib.contextmanager
 def server(command: list[str], port: int, directory: Path = ROOT) -> Iterator[int]:
     """A server of one process on this port, until the block ends."""
-    process = subprocess.Popen([sys.executable, *command], cwd=directory, stdout=subprocess.DEVNULL)  # noqa: S603
+    # What the service logs is part of its work; where it goes is not.
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen([sys.executable, *command], cwd=directory, stdout=quiet, stderr=quiet)  # noqa: S603
     try:
         _wait(port)
         yield port
