@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -62,6 +63,12 @@ def test_what_nothing_gives_is_named_nowhere_in_the_code() -> None:
     trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "adlayout").rglob("*.py")]
     named = {ast.unparse(node) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert {f"{type(member).__name__}.{member.name}" for member in KEPT} & named == set()
+
+
+@pytest.mark.parametrize("kind", [Reason, Degraded, Unfilled])
+def test_every_reason_is_explained_in_the_manual(kind: type[StrEnum]) -> None:
+    rows = re.findall(r"^\| `([a-z_]+)` \| \w", (ROOT / "config" / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert set(given(kind)) - set(rows) == set()
 
 
 # Why a gap holds no ad.
