@@ -204,8 +204,9 @@ def test_a_flight_with_many_creatives_that_joins_others_runs_with_each() -> None
     assert {creatives(stock, 1, seed=str(n))[0] for n in range(30)} == {"a", "b", "c"}
 
 
-def test_the_house_that_joins_others_may_repeat() -> None:
-    assert sorted(filter(None, creatives(booked(flight("f", "a"), flight("g", "H", **IN_SPORT)), 4))) == [*"HHHa"]
+def test_a_house_flight_that_joins_others_may_repeat() -> None:
+    house = {**flight("g", "b", **IN_SPORT), "line_item_type": "house", "priority": 8}
+    assert sorted(filter(None, creatives(booked(flight("f", "a"), house), 4))) == [*"abbb"]
 
 
 @pytest.mark.parametrize(
@@ -289,3 +290,4 @@ def test_pages_that_answer_alike_share_their_work_until_a_flight_starts_or_ends(
     first, again = field("sport", MOMENTS[0]), field("SPORT", MOMENTS[1])
     assert first is again
     assert (field("politics", MOMENTS[0]), field("sport", MOMENTS[-1])) == ((), ())
+    assert len(stock.kept.lineups) == 1

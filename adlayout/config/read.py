@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from adlayout.config.faults import found_faults
 from adlayout.config.source import Source, Trail, dotted, parse, spot_of_byte, steps
@@ -69,9 +70,28 @@ def validate(data: object, model: type[M], at: str = "") -> M:
     try:
         return model.model_validate(data)
     except ValidationError as exc:
-        raise ConfigError(
-            tuple(Fault(_below(at, one.trail), one.message) for one in found_faults(exc, data, model))
-        ) from exc
+        raise _refused(exc, data, model, at) from exc
+
+
+def validate_json(text: str, model: type[M]) -> M:
+    """A JSON text as a model. Raises `ConfigError` with faults at dotted paths, whatever the text is."""
+    try:
+        return model.model_validate_json(text.encode())
+    except UnicodeEncodeError as exc:
+        raise ConfigError((Fault("", "is not UTF-8"),)) from exc
+    except ValidationError as exc:
+        raise _refused(exc, _values(text), model) from exc
+
+
+def _values(text: str) -> object:
+    try:
+        return from_json(text)
+    except ValueError as exc:
+        raise ConfigError((Fault("", f"Invalid JSON: {exc}"),)) from exc
+
+
+def _refused(exc: ValidationError, data: object, model: type[BaseModel], at: str = "") -> ConfigError:
+    return ConfigError(tuple(Fault(_below(at, one.trail), one.message) for one in found_faults(exc, data, model)))
 
 
 def _below(at: str, trail: Trail) -> str:

@@ -43,7 +43,7 @@ def _tried(entry: Shortlist, enough: int) -> set[str | None]:
     flights: set[str | None] = set()
     creatives: set[str] = set()
     for candidate in entry:
-        if len(creatives) >= enough and candidate.flight not in flights:
+        if len(creatives) >= enough:
             break
         flights.add(candidate.flight)
         creatives.add(candidate.creative)

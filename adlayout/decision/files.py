@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from pydantic import ValidationError
-
-from adlayout.decision.schema import CampaignRow, CreativeRow, FlightRow, InventoryFile, faults_of
+from adlayout.config.read import validate
+from adlayout.decision.schema import CampaignRow, CreativeRow, FlightRow, InventoryFile
 from adlayout.errors import ConfigError, Fault
 from adlayout.rows import Rows
 
@@ -17,10 +16,7 @@ def parse_inventory(data: object, known: Rows | None = None) -> Rows:
     `known` are the rows that its flights may name besides its own. Raises `ConfigError` with every fault, each at a
     dotted path such as `flights.0.start_time`.
     """
-    try:
-        file = InventoryFile.model_validate(data)
-    except ValidationError as exc:
-        raise ConfigError(faults_of(exc)) from exc
+    file = validate(data, InventoryFile)
     rows = to_rows([file])
     if faults := (*repeated([file])[0], *dangling(file, merged(known or Rows(), rows))):
         raise ConfigError(faults)

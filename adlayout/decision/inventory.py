@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
-from pydantic import ValidationError
-
+from adlayout.config.read import validate_json
 from adlayout.decision.asked import Asked, ask
 from adlayout.decision.kept import Kept
 from adlayout.decision.reasons import FlightReason
-from adlayout.decision.schema import PRIORITIES, CampaignRow, CreativeRow, FieldsRow, FlightRow, ImageRow, faults_of
+from adlayout.decision.schema import PRIORITIES, CampaignRow, CreativeRow, FieldsRow, FlightRow, ImageRow
 from adlayout.decision.targeting import Targeting, compile_targeting
+from adlayout.errors import ConfigError, Fault
 from adlayout.model import Creative, Html, Image, Native
 from adlayout.rows import Rows
+
+_MOST_TOLD = 8  # faults of one row
 
 _R = TypeVar("_R", CampaignRow, FlightRow, CreativeRow)
 
@@ -121,17 +123,21 @@ def _read(kind: str, texts: Mapping[str, str], model: type[_R], bad: list[BadRow
     read: dict[str, _R] = {}
     for id, text in texts.items():
         try:
-            row = model.model_validate_json(text.encode())
-        except UnicodeEncodeError:
-            bad.append(BadRow(kind, _readable(id), "is not UTF-8"))
-        except ValidationError as exc:
-            bad.append(BadRow(kind, _readable(id), "; ".join(map(str, faults_of(exc)))))
+            row = validate_json(text, model)
+        except ConfigError as exc:
+            bad.append(BadRow(kind, _readable(id), _told(exc.faults)))
         else:
             if row.id == id:
                 read[id] = row
             else:
                 bad.append(BadRow(kind, _readable(id), f'stands under this key and says its id is "{row.id}"'))
     return read
+
+
+def _told(faults: Sequence[Fault]) -> str:
+    """The first faults in one line: a row of any length must not fill the log."""
+    more = len(faults) - _MOST_TOLD
+    return "; ".join((*map(str, faults[:_MOST_TOLD]), *([f"and {more} more"] if more > 0 else ())))
 
 
 def _readable(id: str) -> str:

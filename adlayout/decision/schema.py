@@ -18,22 +18,21 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
-
-from adlayout.errors import Fault
 
 PRIORITIES: Final = {"sponsorship": 4, "standard": 8, "network": 12, "bulk": 12, "price_priority": 12, "house": 16}
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _MAX_WEIGHT = 1_000_000
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNSEEN = re.compile(r"[\x00-\x20\x7f\\]")  # what browsers strip or read as a slash
 
 
 def _iso(value: object) -> object:
-    if isinstance(value, (int, float)):
-        raise ValueError('expected a time such as "2026-03-01T00:00:00+01:00", got a number')
+    """Keeps out numbers, which would be read as seconds since 1970: also those in quotes, such as "20260301"."""
+    if isinstance(value, (int, float)) or (isinstance(value, str) and not _DATE.match(value)):
+        raise ValueError("expected a time such as 2026-03-01T00:00:00+01:00")
     return value
 
 
@@ -281,11 +280,3 @@ class InventoryFile(Row):
     campaigns: tuple[CampaignRow, ...] = ()
     flights: tuple[FlightRow, ...] = ()
     creatives: tuple[CreativeRow, ...] = ()
-
-
-def faults_of(exc: ValidationError) -> tuple[Fault, ...]:
-    """What pydantic found, each at a dotted path such as `flights.0.start_time`."""
-    return tuple(
-        Fault(".".join(str(step) for step in error["loc"]), error["msg"].removeprefix("Value error, "))
-        for error in exc.errors(include_url=False, include_context=False, include_input=False)
-    )
