@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 
 from adlayout.decision.targeting import PageValues, Targeting, Term, hour_of_week
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)  # differences to it compare faster than times with zones
+
 
 class Answer(NamedTuple):
     """What a page says to flights: to every flight two pages with one answer are the same page.
@@ -21,9 +23,6 @@ class Answer(NamedTuple):
     passed: int
     hours: tuple[int, ...]
     values: tuple[frozenset[str], ...]
-
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)  # differences to it compare faster than times with zones
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,12 @@ class Kept:
     __slots__ = ("_lots", "_passed", "fields", "lineups")
 
     def __init__(self) -> None:
-        self._forget(0)
+        self._begin(0)
 
     def lineup(self, kind: Kind, passed: int, make: Callable[[Kind], Lineup]) -> Lineup:
         """The lineup of a kind after so many starts and ends."""
         if passed != self._passed or len(self.lineups) >= _MOST_LINEUPS:
-            self._forget(passed)
+            self._begin(passed)
         found = self.lineups.get((kind, passed))
         if found is None:
             found = self.lineups[kind, passed] = make(kind)
@@ -35,13 +35,18 @@ class Kept:
         found = self.fields.get((kind, answer))
         if found is None:
             found = make(kind)
-            self._lots += 1 + sum(len(tier.lots) for tier in found)
-            if self._lots > _MOST_LOTS:
-                self._forget(answer.passed)
+            size = 1 + sum(len(tier.lots) for tier in found)
+            if self._lots + size > _MOST_LOTS:
+                self._empty()
+            self._lots += size
             self.fields[kind, answer] = found
         return found
 
-    def _forget(self, passed: int) -> None:
-        self._passed, self._lots = passed, 0
+    def _begin(self, passed: int) -> None:
+        self._passed = passed
         self.lineups: dict[tuple[Kind, int], Lineup] = {}
+        self._empty()
+
+    def _empty(self) -> None:
+        self._lots = 0
         self.fields: dict[tuple[Kind, Answer], Field] = {}
