@@ -7,7 +7,8 @@ import re
 from adlayout.model import Device
 
 # In this order: tablets also say "Android" or "Mobile", phones also say "Linux" or "like Mac OS X".
-_TABLET = re.compile(r"iPad|Tablet|Kindle|Silk/|PlayBook|Android(?!.*Mobile)", re.IGNORECASE)
+# "Tablet PC" is what old Windows calls a component of its own, on any computer.
+_TABLET = re.compile(r"iPad|Tablet(?! PC)|Kindle|Silk/|PlayBook|Android(?!.*Mobile)", re.IGNORECASE)
 _MOBILE = re.compile(r"Mobi|iPhone|iPod|Android|Opera Mini|Windows Phone|BlackBerry", re.IGNORECASE)
 _DESKTOP = re.compile(r"Windows NT|Macintosh|X11|CrOS", re.IGNORECASE)
 

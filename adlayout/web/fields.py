@@ -5,17 +5,24 @@ Knows names and shapes; never bodies, headers or charsets.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from adlayout.errors import Fault
 from adlayout.model import Device, Output
 from adlayout.web.charsets import without_surrogates
 
 Value: TypeAlias = str | int | tuple[str, ...] | Mapping[str, object] | None
 
+# Looking for what was meant takes a while: not for all the fields of a request that is nothing but noise.
+_HINTS = 20
+_LONGEST_NAME = 60
+# As difflib counts; its own 0.6 finds `context` in `colour`.
+_ALIKE = 0.7
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -72,9 +79,9 @@ def read_fields(pairs: Iterable[tuple[str, object]]) -> Fields:
     values: dict[str, Value] = {}
     flaws: list[Flaw] = []
     for path, given in pairs:
-        if given is None or given == "" or path in values:
-            continue
         kind = FIELDS.get(path)
+        if path in values or (given in (None, "") and (kind or path in GROUPS)):
+            continue
         if kind is None:
             flaws.append(_unknown(path))
         elif (value := kind.read(given)) is not None:
@@ -91,6 +98,23 @@ def leaves(tree: Mapping[str, object]) -> Iterator[tuple[str, object]]:
             yield from ((f"{name}.{key}", inner) for key, inner in value.items())
         else:
             yield name, value
+
+
+def told(flaws: Iterable[Flaw]) -> tuple[Fault, ...]:
+    """What is wrong, for a person: of the first few unknown fields also which one was probably meant."""
+    return tuple(
+        Fault(flaw.at, flaw.message + _meant(flaw.at) if flaw.wrong is Wrong.UNKNOWN and at < _HINTS else flaw.message)
+        for at, flaw in enumerate(flaws)
+    )
+
+
+def _meant(path: str) -> str:
+    """The hint for an unknown field; its group, too, may have been left out."""
+    if len(path) > _LONGEST_NAME:
+        return ""
+    names = {name: known for known in FIELDS for name in (known.rpartition(".")[2], known)} | {g: g for g in GROUPS}
+    near = difflib.get_close_matches(path.casefold(), names, n=1, cutoff=_ALIKE)
+    return f', did you mean "{names[near[0]]}"?' if near else ""
 
 
 def _unknown(path: str) -> Flaw:
@@ -180,7 +204,7 @@ FIELDS: Mapping[str, Kind] = {
     "article.tags": TEXTS,
     "article.language": TEXT,
     "site": TEXT,
-    "layout": Kind("the name of a layout", _layout),
+    "layout": Kind("the name of a layout, or for a plan a layout as an object", _layout),
     "output": Kind("page or fragment", _one_of(Output)),
     "unit": TEXT,
     "device": Kind("mobile, tablet or desktop", _one_of(Device)),

@@ -23,11 +23,20 @@ async def input_problem(request: Request, exc: Exception) -> Response:
 
 
 async def http_problem(request: Request, exc: Exception) -> Response:
-    """404, 405 and their like, with the headers the router gave them (`Allow`)."""
+    """404, 405 and their like, with the methods that are allowed."""
     if not isinstance(exc, HTTPException):
         return await unexpected(request, exc)
-    detail = f"{request.method} {request.url.path[:200]}: {exc.detail}"
-    return _plain_problem(exc.status_code, detail, exc.headers)
+    # The router keeps them in a set, whose order is another in each process.
+    allowed = ", ".join(sorted((exc.headers or {}).get("Allow", "").split(", ")))
+    detail = f"{request.method} {request.url.path[:200]}: {_helpful(exc, allowed)}"
+    return _plain_problem(exc.status_code, detail, {"Allow": allowed} if allowed else None)
+
+
+def _helpful(exc: HTTPException, allowed: str) -> str:
+    """What to do instead, where the router only has the name of the status to say."""
+    if exc.detail != HTTPStatus(exc.status_code).phrase:
+        return exc.detail
+    return f"this address takes {allowed}" if allowed else "there is no such address; GET / lists those there are"
 
 
 async def unexpected(request: Request, exc: Exception) -> Response:

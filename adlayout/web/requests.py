@@ -5,18 +5,17 @@ Knows both forms of the contract; never what is done with the article.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import inf
 from urllib.parse import unquote_plus
 
 from adlayout.errors import Fault, NotAnArticle, UnsupportedBody
 from adlayout.model import ArticleFacts, Device, Output, Request
 from adlayout.web.charsets import UTF8, Charset, read_content_type
 from adlayout.web.devices import device_of
-from adlayout.web.fields import FIELDS, LISTS, NUMBERS, Fields, Flaw, Wrong, leaves, read_fields
+from adlayout.web.fields import FIELDS, LISTS, NUMBERS, Fields, Flaw, Wrong, leaves, read_fields, told
+from adlayout.web.json_body import read_json
 
 Headers = Mapping[bytes, bytes]
 
@@ -40,13 +39,18 @@ _ATTRIBUTES = "context.attributes"
 class Received:
     """The typed request, with what its answer must know of how it came.
 
-    `faults` is everything that was left out, for a person who asks for a plan; `layout` a whole layout as an object.
+    `flaws` is everything that was left out; `layout` a whole layout as an object.
     """
 
     request: Request
     charset: Charset
-    faults: tuple[Fault, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
     layout: Mapping[str, object] | None = None
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Everything that was left out and should not have been there, for a person who asks for a plan."""
+        return told(flaw for flaw in self.flaws if flaw.wrong is not Wrong.UNSUPPORTED)
 
 
 def read_request(body: bytes, headers: Headers, query: bytes = b"") -> Received:
@@ -63,8 +67,7 @@ def read_request(body: bytes, headers: Headers, query: bytes = b"") -> Received:
 
 def _received(html: str, charset: Charset, headers: Headers, pairs: list[tuple[str, object]]) -> Received:
     fields = read_fields([*pairs, *_from_headers(headers)])
-    faults = tuple(Fault(flaw.at, flaw.message) for flaw in fields.flaws if flaw.wrong is not Wrong.UNSUPPORTED)
-    return Received(_request(html, fields, headers, charset.label), charset, faults, fields.mapping("layout"))
+    return Received(_request(html, fields, headers, charset.label), charset, fields.flaws, fields.mapping("layout"))
 
 
 def _request(html: str, fields: Fields, headers: Headers, charset: str) -> Request:
@@ -118,52 +121,51 @@ def _request_id(headers: Headers) -> str:
 
 
 def _from_headers(headers: Headers) -> Iterator[tuple[str, object]]:
-    for name in _HEADER_FIELDS.keys() & headers.keys():
-        path, text = _HEADER_FIELDS[name], headers[name].decode("utf-8", "replace").strip()
-        yield path, text.split(",") if path in LISTS else _number(text) if path in NUMBERS else text
+    for name, path in _HEADER_FIELDS.items():
+        if name in headers:
+            yield path, _spelled(path, [headers[name].decode("utf-8", "replace").strip()])
 
 
 def _json(body: bytes) -> tuple[str, list[tuple[str, object]]]:
-    try:
-        tree = json.loads(body.decode("utf-8-sig"), parse_int=_int)
-    except (ValueError, RecursionError) as exc:
-        raise NotAnArticle(f"the body is not JSON: {exc}") from exc
+    tree = read_json(body)
     article = tree.get("article") if isinstance(tree, dict) else None
     html = article.pop("html", None) if isinstance(article, dict) else None
-    if not isinstance(html, str):
-        raise NotAnArticle("the request holds no article", (Fault("article.html", "expected a text"),))
+    if not isinstance(tree, dict) or not isinstance(html, str):
+        wrong = Fault("article.html", 'expected a text, as in {"article": {"html": "<p>Hello</p>"}}')
+        raise NotAnArticle("the request holds no article", (wrong,))
     return html, list(leaves(tree))
-
-
-def _int(digits: str) -> int | float:
-    """A number too long for Python's own limit costs its field, not the article."""
-    return int(digits) if len(digits) < 20 else inf
 
 
 def _query(query: bytes) -> list[tuple[str, object]]:
     """Query parameters as paths; the article's fields come without their prefix, lists as repeated parameters."""
-    pairs: dict[str, object] = {}
-    lists: dict[str, list[object]] = {}
+    texts: dict[str, list[str]] = {}
     attributes: dict[str, object] = {}
-    for pair in query.decode("utf-8", "replace").split("&"):
-        name, _, value = map(_unquoted, pair.partition("="))
+    for pair in filter(None, query.decode("utf-8", "replace").split("&")):
+        name, _, text = map(_unquoted, pair.partition("="))
         path = f"article.{name}" if f"article.{name}" in FIELDS else name
-        given = _number(value) if path in NUMBERS else value
         if path.startswith(f"{_ATTRIBUTES}."):
-            attributes[path.removeprefix(f"{_ATTRIBUTES}.")] = given
-        elif path in LISTS:
-            lists.setdefault(path, []).append(given)
+            attributes[path.removeprefix(f"{_ATTRIBUTES}.")] = text
         else:
-            pairs[path] = given
-    return [*pairs.items(), *lists.items(), *([(_ATTRIBUTES, attributes)] if attributes else [])]
+            texts.setdefault(path, []).append(text)
+    pairs = [(path, _spelled(path, given)) for path, given in texts.items()]
+    return [*pairs, (_ATTRIBUTES, attributes)] if attributes else pairs
 
 
 def _unquoted(text: str) -> str:
     return unquote_plus(text) if "%" in text or "+" in text else text
 
 
+def _spelled(path: str, texts: list[str]) -> object:
+    """What a query or a header says of a field: both have nothing but texts. Numbers of a list may share one."""
+    read = _number if path in NUMBERS else str
+    if path not in LISTS:
+        return read(texts[-1])
+    parts = ",".join(texts).split(",") if path in NUMBERS else texts
+    return [read(part.strip()) for part in parts if part.strip()]
+
+
 def _number(text: str) -> object:
-    """The number that a text spells, as query and headers only have texts; else the text, which then is a flaw."""
+    """The number that a text spells; else the text, which then is a flaw."""
     if text.isdecimal() and text.isascii() and len(text) < 20:
         return int(text)
     return {"true": True, "false": False}.get(text, text)
