@@ -197,6 +197,23 @@ def test_a_campaign_that_is_over_ends_its_flights() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("campaign", "reason"),
+    [
+        ({"active": False}, FlightReason.INACTIVE),
+        ({"start_time": "2026-03-02T12:00:00Z"}, None),
+        ({"start_time": "2026-03-02T13:00:01+01:00"}, FlightReason.NOT_STARTED),
+        ({"end_time": "2026-03-02T13:00:00+01:00"}, FlightReason.ENDED),
+        ({"start_time": "2026-06-01"}, FlightReason.NOT_STARTED),  # only when the flight is over
+    ],
+)
+def test_a_flight_runs_only_while_its_campaign_does(campaign: Fields, reason: FlightReason | None) -> None:
+    row = flight("a", start_time="2026-03-01", end_time="2026-05-01")
+    answer = one(stock([image("a")], [row], {"id": "c", **campaign}))
+    assert [passed.reason for passed in answer.passed] == ([reason] if reason else [])
+    assert order(answer.candidates) == ([] if reason else ["a"])
+
+
 def test_a_switched_off_creative_does_not_run() -> None:
     assert why_not(image("a", active=False)) == Passed(
         "f", FlightReason.INACTIVE, "a creative that may run", "a: inactive"

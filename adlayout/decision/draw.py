@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
-from itertools import count
 from struct import Struct
 from typing import Final
 
@@ -19,9 +18,11 @@ PLAIN_DRAWS: Final = _MISSES + 1
 
 def numbers(seed: str) -> Iterator[float]:
     """Endless numbers in [0, 1), the 53 upper bits of BLAKE2b's words over the seed and a counter."""
-    for block in count():
+    block = 0
+    while True:
         for word in words(seed, block):
             yield (word >> 11) * _UNIT
+        block += 1
 
 
 def words(seed: str, block: int = 0) -> tuple[int, ...]:

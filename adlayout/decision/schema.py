@@ -57,7 +57,7 @@ def _link(value: str) -> str:
     if _UNSEEN.search(value):
         raise ValueError("holds a space, a control character or a backslash")
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError('expected an address that starts with "https://" or "http://"')
     if "@" in parts.netloc:
         raise ValueError("names a user before the host, which misleads readers")
