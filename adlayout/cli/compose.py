@@ -11,7 +11,7 @@ from pathlib import Path
 from adlayout.answers import page_json
 from adlayout.assemble import Edition, assemble
 from adlayout.cli.directory import add_config, config_directory
-from adlayout.cli.terminal import print_json, read_article, warn, write_article
+from adlayout.cli.terminal import read_article, warn, write_article, write_json
 from adlayout.compose import Composer
 from adlayout.config.faults import nearest
 from adlayout.decision.inventory import read_inventory, without
@@ -39,11 +39,11 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     add_request(parser)
     parser.add_argument(
-        "--output", type=Output, choices=list(Output), default=Output.PAGE, help="how much (default: %(default)s)"
+        "--output", choices=[one.value for one in Output], default=Output.PAGE, help="how much (default: %(default)s)"
     )
     parser.add_argument("--seed", default="adlayout compose", metavar="TEXT", help="seeds every random choice")
-    parser.add_argument("--json", action="store_true", help="print the whole answer as JSON")
-    parser.add_argument("-o", dest="into", type=Path, metavar="FILE", help="write the page there")
+    parser.add_argument("--json", action="store_true", help="the whole answer, as JSON")
+    parser.add_argument("-o", dest="into", type=Path, metavar="FILE", help="write there (default: standard output)")
     parser.set_defaults(run=run)
 
 
@@ -55,7 +55,7 @@ def add_request(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layout", metavar="NAME", help="the layout (default: what the site says)")
     parser.add_argument("--site", metavar="ID", help="the site (default: that of the config)")
     parser.add_argument(
-        "--device", type=Device, choices=list(Device), default=Device.MOBILE, help="(default: %(default)s)"
+        "--device", choices=[one.value for one in Device], default=Device.MOBILE, help="(default: %(default)s)"
     )
     add_config(parser)
 
@@ -68,14 +68,14 @@ def request_of(args: argparse.Namespace, edition: Edition) -> Request:
     ):
         if name is not None and name not in names:
             raise InputError(f'no {what} "{name}", {nearest(name, names)}')
-    return Request(html=read_article(args.article), site=args.site, layout=args.layout, device=args.device)
+    return Request(html=read_article(args.article), site=args.site, layout=args.layout, device=Device(args.device))
 
 
 def run(args: argparse.Namespace) -> int:
     """Writes the page, and says on standard error what is not as it should be."""
     edition = assemble(config_directory(args.config), os.environ)
     asked = request_of(args, edition)
-    request = replace(asked, output=args.output, seed=args.seed, request_id="cli")
+    request = replace(asked, output=Output(args.output), seed=args.seed, request_id="cli")
     page = Composer(edition, _shelf(edition)).compose(request, now=datetime.now(UTC))
     for said in (*page.warnings, *(f"degraded: {reason.value}" for reason in page.degraded)):
         warn(said)
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _write(args: argparse.Namespace, page: Page) -> None:
     if args.json:
-        print_json(page_json(page, "cli"))
+        write_json(page_json(page, "cli"), args.into)
     else:
         write_article("".join(piece.text for piece in page.pieces), args.into)
 

@@ -20,7 +20,12 @@ A value comes from a line of adlayout.yaml, from a variable, or is the default. 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command and its verb."""
-    parser = subparsers.add_parser("config", help="the effective configuration and where each value came from")
+    parser = subparsers.add_parser(
+        "config",
+        help="the effective configuration and where each value came from",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="print")
     verb = verbs.add_parser(
         "print",

@@ -37,14 +37,15 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def run(args: argparse.Namespace) -> int:
     """Asks /healthz once, past any proxy; 0 where it answers 200."""
-    url = f"http://127.0.0.1:{_port(args) if args.port is None else args.port}/healthz"
+    server = _server(args)
+    url = f"http://{_reachable(server.host)}:{server.port if args.port is None else args.port}/healthz"
     try:
         with build_opener(ProxyHandler({})).open(url, timeout=_TIMEOUT_S) as answer:
             status = answer.status
     except HTTPError as exc:
         status = exc.code
     except (OSError, HTTPException, ValueError) as exc:
-        complain(f"{url}: {exc.reason if isinstance(exc, URLError) else exc}")
+        complain(f"{url}: {_why(exc)}")
         return 1
     if status != 200:
         complain(f"{url}: answered {status}")
@@ -53,9 +54,23 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _port(args: argparse.Namespace) -> int:
-    """The configured port. A config that broke while the service runs on is not what is asked here."""
+def _server(args: argparse.Namespace) -> Server:
+    """Where the service listens. A config that broke while the service runs on is not what is asked here."""
     try:
-        return load_settings(config_directory(args.config), os.environ).server.port
+        return load_settings(config_directory(args.config), os.environ).server
     except ConfigError:
-        return Server().port
+        return Server()
+
+
+def _reachable(host: str) -> str:
+    """The host to ask: this machine itself where the service listens on every network."""
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _why(exc: OSError | HTTPException | ValueError) -> str:
+    """The cause without the words of the library around it."""
+    cause = exc.reason if isinstance(exc, URLError) else exc
+    said = cause.strerror if isinstance(cause, OSError) else None
+    return said.lower() if said else str(cause)

@@ -10,7 +10,8 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from adlayout.config.effective import FILE, load_settings
@@ -47,6 +48,19 @@ class _File:
     contents: InventoryFile
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """How many rows of a kind there are, and how many a load touched."""
+
+    rows: int
+    added: int
+    changed: int
+    removed: int
+
+    def __str__(self) -> str:
+        return f"{self.rows} ({self.added} added, {self.changed} changed, {self.removed} removed)"
+
+
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command, its three verbs and their options."""
     parser = subparsers.add_parser(
@@ -61,12 +75,16 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     where.add_argument("--config", type=Path, metavar="DIR", help="the config directory (default: ./config)")
     where.add_argument("--port", type=int, help="which running serve, where several run")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="load | export | show")
-    load = verbs.add_parser("load", parents=[where], help="write the rows of files, all or none")
+    verb = partial(
+        verbs.add_parser, parents=[where], epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    load = verb("load", help="write the rows of files, all or none")
     load.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON")
     load.add_argument("--replace", action="store_true", help="remove the rows that are not in the files")
-    export = verbs.add_parser("export", parents=[where], help="print all rows as a file that load takes")
+    load.add_argument("--json", action="store_true", help="say what changed as one JSON object")
+    export = verb("export", help="print all rows as a file that load takes")
     export.add_argument("--json", action="store_true", help="as one JSON object")
-    show = verbs.add_parser("show", parents=[where], help="print the rows with an id, as JSON")
+    show = verb("show", help="print the rows with an id, as JSON")
     show.add_argument("id", metavar="ID")
 
 
@@ -85,7 +103,7 @@ async def _run(args: argparse.Namespace) -> int:
     try:
         match args.verb:
             case "load":
-                return await _load(store, files, replaces=args.replace)
+                return await _load(store, files, replaces=args.replace, as_json=args.json)
             case "export":
                 return _export((await store.load())[1], as_json=args.json)
             case _:
@@ -122,15 +140,19 @@ def _store_url(args: argparse.Namespace) -> str:
     raise StoreError(f"no store: say --redis-url, set {_REDIS_URL} or store.url, or start `adlayout serve`")
 
 
-async def _load(store: Store, files: list[_File], *, replaces: bool) -> int:
+async def _load(store: Store, files: list[_File], *, replaces: bool, as_json: bool) -> int:
     before = (await store.load())[1]
     rows = to_rows(file.contents for file in files)
     after = rows if replaces else merged(before, rows)
     if faults := tuple(_faults(files, after)):
         raise ConfigError(faults)
     revision = await store.publish(rows, replace=replaces)
-    for line in _changes(before, after):
-        print(line)
+    changes = {kind: _change(old, new) for kind, old, new in _kinds(before, after)}
+    if as_json:
+        print(_json({"revision": revision} | {kind: asdict(change) for kind, change in changes.items()}))
+        return 0
+    for kind, change in changes.items():
+        print(f"{kind}: {change}")
     print(f"revision {revision}")
     return 0
 
@@ -142,11 +164,13 @@ def _faults(files: list[_File], after: Rows) -> Iterator[Fault]:
             yield file.source.placed(fault)
 
 
-def _changes(before: Rows, after: Rows) -> Iterator[str]:
-    for kind, old, new in _kinds(before, after):
-        added, removed = len(new.keys() - old.keys()), len(old.keys() - new.keys())
-        changed = sum(1 for id in new.keys() & old.keys() if old[id] != new[id])
-        yield f"{kind}: {len(new)} ({added} added, {changed} changed, {removed} removed)"
+def _change(old: Mapping[str, str], new: Mapping[str, str]) -> _Change:
+    return _Change(
+        rows=len(new),
+        added=len(new.keys() - old.keys()),
+        changed=sum(1 for id in new.keys() & old.keys() if old[id] != new[id]),
+        removed=len(old.keys() - new.keys()),
+    )
 
 
 def _kinds(before: Rows, after: Rows) -> Iterable[tuple[str, Mapping[str, str], Mapping[str, str]]]:

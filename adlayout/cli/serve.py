@@ -8,12 +8,14 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from urllib.parse import quote
 
 from adlayout.assemble import Edition, assemble
 from adlayout.cli.directory import add_config, config_directory
+from adlayout.errors import ConfigError
 from adlayout.store import embedded, runtime
 from adlayout.store.client import Store
 from adlayout.upkeep import seed_if_empty
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, _leave)
     directory = config_directory(args.config)
     os.environ.update(_said(args))
-    edition = assemble(directory, os.environ)
+    edition = _assembled(directory, args)
     server = edition.settings.server
     listener = listen(server.host, server.port)
     with _store(edition, listener.port) as url:
@@ -66,6 +68,16 @@ def run(args: argparse.Namespace) -> int:
 def _said(args: argparse.Namespace) -> dict[str, str]:
     """The options as the variables they stand for, so that they are checked and inherited like these."""
     return {name: value for option, name in _VARIABLES.items() if (value := getattr(args, option)) is not None}
+
+
+def _assembled(directory: Path, args: argparse.Namespace) -> Edition:
+    """The edition; what is wrong with an option is said of it, not of the variable that it stands for."""
+    try:
+        return assemble(directory, os.environ)
+    except ConfigError as exc:
+        said = {f"environment {name}": f"--{option.replace('_', '-')}" for option, name in _VARIABLES.items()}
+        given = {at: option for at, option in said.items() if at.removeprefix("environment ") in _said(args)}
+        raise ConfigError(tuple(replace(fault, at=given.get(fault.at, fault.at)) for fault in exc.faults)) from exc
 
 
 @contextmanager

@@ -61,13 +61,18 @@ def warn(message: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Prints one JSON value; what no charset can hold, as an invalid byte of an article, is escaped.
+    """Prints one JSON value."""
+    write_json(value, None)
+
+
+def write_json(value: object, path: Path | None) -> None:
+    """Writes one JSON value to a file, or to standard output; what no charset can hold, as an invalid byte, is escaped.
 
     So is what a terminal would obey: JSON leaves C1 control characters as they are, and people look at it too.
     """
     text = json.dumps(value, ensure_ascii=False, indent=2)
     text = _OBEYED.sub(lambda match: "\n" if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text)
-    sys.stdout.buffer.write(text.encode(errors="backslashreplace") + b"\n")
+    _write(text.encode(errors="backslashreplace") + b"\n", path)
 
 
 def read_article(name: str) -> str:
@@ -81,7 +86,10 @@ def read_article(name: str) -> str:
 
 def write_article(text: str, path: Path | None) -> None:
     """Writes the text as its bytes to a file, or to standard output."""
-    body = text.encode(errors="surrogateescape")
+    _write(text.encode(errors="surrogateescape"), path)
+
+
+def _write(body: bytes, path: Path | None) -> None:
     if path is None:
         sys.stdout.buffer.write(body)
         sys.stdout.buffer.flush()
