@@ -190,7 +190,7 @@ def test_hostile_articles_are_articles(html: str) -> None:
 REPEATED = (
     "<div>", "<b>", "<p>", "<a href=x>", "<", "<p><marquee>", "<br>", "x<br>", "x<br><br>", "x<!-- c -->", "<!-- c -->",
     "<p>x</p><!-- /c -->", "<p>x</p>y", "x</p>", "<div><p>x</p></div>", "<div>x", "&amp;", "<p hidden>x</p>",
-    "<b><p>x</b>", "<table>x</table>", "<p>x</p>\r\n", "<h2>x</h2><p><b>x</b>", "<noscript>x</noscript>",
+    "<b><p>x</b>", "<table>x</table>", "<table>x", "<p>x</p>\r\n", "<h2>x</h2><p><b>x</b>", "<noscript>x</noscript>",
 )  # fmt: skip
 
 
@@ -203,6 +203,11 @@ def test_wrappers_that_are_entered_are_as_much_work_as_others() -> None:
     inline = {"enter": ["section"]}
     section = "<section><p>x</p></section>"
     assert work(section * 400, inline) < 2.3 * work(section * 200, inline)
+
+
+def test_words_inside_counted_wrappers_are_looked_for_once() -> None:
+    inline = {"count": {"tags": ["p", "div"]}}
+    assert work("<div>x" * 200, inline) < 2.3 * work("<div>x" * 100, inline)
 
 
 def work(html: str, inline: Mapping[str, Any]) -> int:

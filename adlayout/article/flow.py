@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import NamedTuple
 
 from turbohtml import Element, Node, Text
 
 from adlayout.article.measure import BLANK, has_word, trim, words
-from adlayout.article.nodes import is_displayed, is_hidden, is_phrasing, lone_media, look, text_of
+from adlayout.article.nodes import holds_word, is_displayed, is_hidden, is_phrasing, lone_media, look, text_of
 from adlayout.article.selectors import Piece, element_test, piece_of, select
 from adlayout.article.tags import COUNTED_MEDIA, WRAPPERS
 from adlayout.model import Count, Needs
@@ -72,6 +73,13 @@ def counts(piece: Piece, count: Count) -> bool:
     return piece.tag in count.tags and is_enough_text(piece, count)
 
 
+def _counts_inside(element: Element, count: Count) -> bool:
+    """The same of an element at any depth; one word is looked for no further than it is found."""
+    if count.min_words > 1 or count.min_chars or element.tag in COUNTED_MEDIA:
+        return counts(piece_of(element), count)
+    return holds_word(element)
+
+
 def is_enough_text(piece: Piece, count: Count) -> bool:
     """Whether the piece is text, and as much of it as a counted block needs."""
     if piece.media and not piece.line:
@@ -86,10 +94,11 @@ def _container(
     if needs.container is not None:
         found = select(root, needs.container)
         return (found[0], ()) if found else (root, ("container_not_found",))
-    container = root
+    container, count = root, needs.count
+    is_counted = cache(lambda element: element.tag in count.tags and _counts_inside(element, count))
     for _ in range(_MOST_DESCENTS):
         wrappers = _wrappers(container, excluded, entered)
-        inner = _holds_most(container, wrappers, needs.count, excluded) if wrappers else None
+        inner = _holds_most(container, wrappers, is_counted, excluded) if wrappers else None
         if inner is None:
             break
         container = inner
@@ -114,11 +123,14 @@ def _wrappers(
 
 
 def _holds_most(
-    container: Element, wrappers: Sequence[Element], count: Count, excluded: Callable[[Element], bool]
+    container: Element,
+    wrappers: Sequence[Element],
+    is_counted: Callable[[Element], bool],
+    excluded: Callable[[Element], bool],
 ) -> Element | None:
     """The wrapper that holds most of what counts; of the characters where nothing counts."""
-    shares = {wrapper: _counted_inside(wrapper, count, excluded) for wrapper in wrappers}
-    total = _counted_inside(container, count, excluded)
+    shares = {wrapper: _counted_inside(wrapper, is_counted, excluded) for wrapper in wrappers}
+    total = _counted_inside(container, is_counted, excluded)
     if total == 0:
         shares = {wrapper: len(trim(text_of((wrapper,)))) for wrapper in wrappers}
         total = len(trim(text_of((container,))))
@@ -126,15 +138,16 @@ def _holds_most(
     return best if total and shares[best] >= _MOST_OF_IT * total else None
 
 
-def _counted_inside(wrapper: Element, count: Count, excluded: Callable[[Element], bool]) -> int:
+def _counted_inside(
+    wrapper: Element, is_counted: Callable[[Element], bool], excluded: Callable[[Element], bool]
+) -> int:
     found = 0
     waiting: list[Node] = list(wrapper.children)
     while waiting:
         node = waiting.pop()
         if not isinstance(node, Element) or is_hidden(node) or not is_displayed(node):
             continue
-        if node.tag in count.tags:
-            found += counts(piece_of(node), count)
+        found += is_counted(node)
         if not excluded(node):
             waiting.extend(node.children)
     return found

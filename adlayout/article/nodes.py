@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from turbohtml import Element, Node, Text
 
-from adlayout.article.measure import is_visible
+from adlayout.article.measure import has_word, is_visible
 from adlayout.article.tags import MEDIA, PHRASING, PLAIN_PHRASES, UNSEEN, VOID
 
 _DISPLAY_NONE = re.compile(r"(?:^|;)\s*display\s*:\s*none\b", re.IGNORECASE)
@@ -68,6 +68,19 @@ def look(nodes: Sequence[Node]) -> tuple[str, bool]:
 def text_of(nodes: Sequence[Node]) -> str:
     """All visible text of the nodes."""
     return look(nodes)[0]
+
+
+def holds_word(element: Element) -> bool:
+    """Whether a letter or a digit can be seen in the element."""
+    waiting: list[Node] = [element]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Text):
+            if has_word(node.data):
+                return True
+        elif isinstance(node, Element) and not is_hidden(node) and is_displayed(node):
+            waiting.extend(reversed(node.children))
+    return False
 
 
 def _plain_text(node: Node) -> str | None:

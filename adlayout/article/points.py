@@ -131,8 +131,8 @@ def _spans(source: str, flow: Flow) -> tuple[Span | None, ...]:
             continue
         if loose:
             _settle(source, flow, spans, loose, (known, span[0]))
-            if isinstance(entry.node, Element) and entry.node.tag == "table":
-                _settle_inside(source, flow, spans, loose, (span[0], span[1] or len(source)))
+            if isinstance(entry.node, Element) and entry.node.tag == "table" and span[1] is not None:
+                _settle_inside(source, flow, spans, loose, (span[0], span[1]))
             loose = []
         known = span[1]
     if loose:
@@ -220,12 +220,9 @@ def _pieces(source: str, start: int, stop: int, *, apart: bool = False) -> list[
     text: list[int] = []
     for index, (kind, tag, begin) in enumerate(tokens):
         end = tokens[index + 1][2] if index + 1 < len(tokens) else len(stretch)
-        if kind is TokenType.TEXT or (
-            kind is TokenType.CHARACTER_REFERENCE and unescape(stretch[begin:end]).strip(BLANK)
-        ):
-            _grow(stretch, text, begin, end)
-        elif kind is TokenType.CHARACTER_REFERENCE:
-            continue
+        if kind is TokenType.TEXT or kind is TokenType.CHARACTER_REFERENCE:
+            if unescape(stretch[begin:end]).strip(BLANK):
+                _grow(stretch, text, begin, end)
         elif kind in {TokenType.COMMENT, TokenType.PROCESSING_INSTRUCTION}:
             _flush(found, text, start)
             found.append(("comment", (start + begin, start + end)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TypeAlias
+from itertools import islice
+from typing import NamedTuple, TypeAlias
 
 from turbohtml import Element, Node, Text, parse_fragment
 
@@ -17,6 +18,18 @@ from adlayout.article.splice import splice
 Path: TypeAlias = tuple[int, ...]
 # How many entries of the flow other than texts stand before, and how many characters of text since the last of them.
 Seat: TypeAlias = tuple[int, int]
+
+
+class Order(NamedTuple):
+    """The seats of the flow: for its container and each wrapper that was entered, the sequence number at each of them.
+
+    Both are named by the ranks that lead to them from the root; `nested` says whether there are such wrappers.
+    """
+
+    container: Path
+    seats: Mapping[Path, Sequence[int]]
+    nested: bool
+
 
 # However many gaps fail, the work stays bounded; what is not decided by then counts as unsafe.
 _MOST_PARSES = 256
@@ -54,7 +67,7 @@ class _Proof:
     def __init__(self, parsed: Parsed) -> None:
         self._parsed = parsed
         self._marker = _marker(parsed.source)
-        self._order = dict(_order(parsed.root, parsed.flow))
+        self._order = _order(parsed.flow)
         self._windows = _windows(parsed.flow)
         self._in_link = _in_link(parsed.flow)
         self._scripted: Element | None = None
@@ -78,7 +91,7 @@ class _Proof:
         return _taken_out(root, self._marker, len(gaps)) and root.equals(self._scripted)
 
     def _stands(self, root: Element, gaps: Sequence[int]) -> bool:
-        seats = _seats(_probes(root, self._marker), self._order)
+        seats = _seats(root, _probes(root, self._marker), self._order)
         if seats is None or not _taken_out(root, self._marker, len(gaps)) or not root.equals(self._parsed.root):
             return False
         windows = (self._windows[gap] for gap in gaps)
@@ -95,15 +108,15 @@ def _in_link(flow: Flow) -> bool:
     return any(isinstance(one.node, Element) and one.node.tag == "a" for one in flow.entries if one.kind is Kind.OPEN)
 
 
-def _seats(probes: Sequence[Element], order: Mapping[Path, Sequence[int]]) -> list[Seat] | None:
+def _seats(root: Element, probes: Sequence[Element], order: Order) -> list[Seat] | None:
     """Where in the flow each probe stands; None where one stands outside of it."""
     ours: frozenset[Node] = frozenset(probes)
     seats: dict[Node, Seat] = {}
-    for parent in dict.fromkeys(probe.parent for probe in probes):
-        numbers = order.get(_path(parent, ours)) if parent is not None else None
-        if parent is None or numbers is None:
-            return None
-        rank, chars = 0, 0
+    container = _descend(root, order.container, ours)
+    waiting = [(container, order.container)] if container is not None else []
+    while waiting:
+        parent, path = waiting.pop()
+        numbers, rank, chars = order.seats[path], 0, 0
         for child in parent.children:
             if child in ours:
                 # A tree that is not the article's may have more seats than the flow.
@@ -111,8 +124,20 @@ def _seats(probes: Sequence[Element], order: Mapping[Path, Sequence[int]]) -> li
             elif isinstance(child, Text):
                 chars += len(child.data)
             else:
+                if order.nested and (*path, rank) in order.seats:
+                    waiting.append((child, (*path, rank)))
                 rank, chars = rank + 1, 0
-    return [seats[probe] for probe in probes]
+    return [seats[probe] for probe in probes] if len(seats) == len(probes) else None
+
+
+def _descend(root: Element, path: Path, ours: frozenset[Node]) -> Node | None:
+    """The node that these ranks lead to, if the tree has one; `ours` count nowhere."""
+    node: Node | None = root
+    for rank in path:
+        inner = node.children if node is not None else ()
+        counted = (child for child in inner if not isinstance(child, Text) and child not in ours)
+        node = next(islice(counted, rank, None), None)
+    return node
 
 
 def _taken_out(root: Element, marker: str, expected: int) -> bool:
@@ -154,40 +179,43 @@ def _reference(marker: str) -> Node:
     return parse_fragment(_probe(marker), "body").children[0]
 
 
-def _path(node: Node, ours: frozenset[Node] = frozenset()) -> Path:
-    """The ranks that lead to a node from the root; `ours` count nowhere."""
-    path: list[int] = []
-    while node.parent is not None:
-        path.append(_rank(node, ours))
-        node = node.parent
-    return tuple(reversed(path))
-
-
-def _rank(node: Node, ours: frozenset[Node]) -> int:
-    """How many siblings other than texts and `ours` stand before the node."""
-    rank = 0
-    sibling = node.previous_sibling
-    while sibling is not None:
-        rank += not isinstance(sibling, Text) and sibling not in ours
-        sibling = sibling.previous_sibling
-    return rank
-
-
-def _order(root: Element, flow: Flow) -> Iterator[tuple[Path, list[int]]]:
+def _order(flow: Flow) -> Order:
     """For the container and each entered wrapper: the flow's sequence number at each of its seats."""
     number = 0
+    seats: dict[Path, list[int]] = {}
     open_seats: list[tuple[Path, list[int]]] = [(_path(flow.container), [0])]
     for entry in flow.entries:
         if isinstance(entry.node, Text):
             continue
         number += 1
         if entry.kind is Kind.OPEN:
-            open_seats.append((_path(entry.node), [number]))
+            path, before = open_seats[-1]
+            open_seats.append(((*path, len(before) - 1), [number]))
             continue
         if entry.kind is Kind.CLOSE:
-            yield open_seats.pop()
+            seats.update([open_seats.pop()])
         open_seats[-1][1].append(number)
-    yield open_seats.pop()
+    path, numbers = open_seats.pop()
+    return Order(path, seats | {path: numbers}, nested=bool(seats))
+
+
+def _path(node: Node) -> Path:
+    """The ranks that lead to a node from the root."""
+    path: list[int] = []
+    while node.parent is not None and node.parent.parent is not None:
+        path.append(_rank(node))
+        node = node.parent
+    return tuple(reversed(path))
+
+
+def _rank(node: Node) -> int:
+    """How many siblings other than texts stand before the node."""
+    rank = 0
+    sibling = node.previous_sibling
+    while sibling is not None:
+        rank += not isinstance(sibling, Text)
+        sibling = sibling.previous_sibling
+    return rank
 
 
 def _windows(flow: Flow) -> list[tuple[Seat, Seat]]:
