@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -20,7 +14,6 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from adlayout.assemble import Edition, assemble
-from adlayout.cli.main import main
 from adlayout.decision.inventory import read_inventory
 from adlayout.upkeep import Shelf, Stock
 from adlayout.web.app import create_app
@@ -320,141 +313,407 @@ def test_the_device_is_what_is_said_else_what_the_browser_says(
     assert (page["device"], page["warnings"]) == (device, warnings)
 
 
-# The command line.
-
-PROGRAM = (sys.executable, "-c", "import sys; from adlayout.cli.main import main; sys.exit(main())")
-ADS = """
-campaigns: [{id: c, advertiser: Acme}]
-flights: [{id: f, campaign: c, creatives: [{id: a}]}]
-creatives: [{id: a, kind: html, markup: <p>Tea</p>}]
-"""
-Said = pytest.CaptureFixture[str]
+# The article comes back.
 
 
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory with a config, an article and ads, and nothing that the machine says."""
-    shutil.copytree(CONFIG, tmp_path / "config")
-    (tmp_path / "article.html").write_text(ARTICLE, "utf-8")
-    (tmp_path / "ads.yaml").write_text(ADS, "utf-8")
-    for name in ("HOST", "PORT", "REDIS_URL", "CMS_TOKEN"):
-        monkeypatch.delenv(f"ADLAYOUT_{name}", raising=False)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
+@pytest.mark.parametrize("output", ["page", "fragment"])
+@pytest.mark.parametrize("layout", ["every-2", "article", "hold"])
 @pytest.mark.parametrize(
-    "command", ["inventory load", "inventory export", "inventory show", "config", "config print", "compose", "explain"]
-)
-def test_every_verb_has_help_with_an_example(command: str, capsys: Said) -> None:
-    with pytest.raises(SystemExit, match="0"):
-        main([*command.split(), "--help"])
-    assert f"adlayout {command}" in capsys.readouterr().out.split("example", 1)[1]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "wrong"),
+    "html",
     [
-        ("compose article.html --device watch", "--device: invalid choice: 'watch' (choose from "),
-        ("compose article.html --output esi", "--output: invalid choice: 'esi' (choose from "),
-        ("explain article.html --device watch", "--device: invalid choice: 'watch' (choose from "),
+        "",
+        " \r\n\t ",
+        "\u00a0",
+        "\x00",
+        "\ufeff<p>One.</p><p>Two.</p><p>Three.</p>",
+        "<p>😀👩‍👩‍👧 One.</p>\r\n<p>Two\rx\n.</p>\r\n<p>e\u0301 \u202e Three.</p>\r\n<p>漢字 four.</p>",
+        "<p>\ud83d One.</p><p>\ude00 Two.</p>\ude00\ud83d<p>Three.</p><p>Four \udc80.</p>",
+        "<p>One.<p>Two.<p>Three.<p>Four.</div></body></html><p>Five.",
+        "One.<br><br>Two.<br><br>Three.<br><br>Four.",
+        '<script>"</p><p>"</script><p>One.</p><!-- </p> --><p>Two.</p><p>Three.</p><a href=x><p>Four.',
+        "<p>One.</p>" + ARTICLE * 20,
     ],
 )
-def test_a_choice_that_is_none_is_told_what_there_is(arguments: str, wrong: str, capsys: Said) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(arguments.split())
-    told = capsys.readouterr()
-    assert (told.out, f"error: argument {wrong}" in told.err, "Device" in told.err) == ("", True, False)
-
-
-def test_the_whole_answer_goes_to_the_file_that_is_named(desk: Path, capsys: Said) -> None:
-    assert main(["compose", "article.html", "--json"]) == 0
-    printed = capsys.readouterr().out
-    assert main(["compose", "article.html", "--json", "-o", "answer.json"]) == 0
-    assert (capsys.readouterr().out, (desk / "answer.json").read_text("utf-8")) == ("", printed)
-
-
-@pytest.mark.parametrize("command", ["compose", "explain"])
-def test_standard_input_is_an_article_too(
-    command: str, desk: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+def test_cut_out_of_the_answer_the_spans_leave_the_article(
+    client: TestClient, html: str, layout: str, output: str
 ) -> None:
-    assert main([command, "article.html", "--json"]) == 0
-    of_file = capsys.readouterr().out
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(ARTICLE.encode())))
-    assert main([command, "-", "--json"]) == 0
-    assert capsys.readouterr().out == of_file
+    answer = ask(client, {"article": {"html": html, "headline": "😀"}, "layout": layout, "output": output})
+    page = answer.json()
+    inserted = [page["html"][each["output_start"] : each["output_end"]] for each in page["slots"] if shown(each)]
+    assert (answer.status_code, cut(answer)) == (200, html)
+    assert [markup for markup in inserted if not ASIDE.fullmatch(markup)] == []
+    assert page["html"].count('<aside class="adl-slot"') == len(inserted)
 
 
-def test_what_a_load_changed_is_there_for_programs(desk: Path, clean_store: str, capsys: Said) -> None:
-    assert main(["inventory", "load", "ads.yaml", "--redis-url", clean_store, "--json"]) == 0
-    one = {"rows": 1, "added": 1, "changed": 0, "removed": 0}
-    assert json.loads(capsys.readouterr().out) == {
-        "revision": 1,
-        "campaigns": one,
-        "flights": one,
-        "creatives": one,
+def shown(slot: Mapping[str, object]) -> bool:
+    """Whether the slot stands in the page."""
+    return slot["output_start"] is not None
+
+
+def test_a_slot_that_nobody_fills_goes_away_or_keeps_its_place(client: TestClient) -> None:
+    answer = ask(client, {"article": {"html": SHORT}, "layout": "hold"})
+    page = answer.json()
+    start = page["article_start"]
+    board, first, second = page["slots"]
+    held = page["html"][first["output_start"] : first["output_end"]]
+    empty = {"creative": None, "flight": None, "campaign": None, "house": False, "reason": "no_candidate"}
+    at = page["html"].index('<aside class="adl-slot" data-adl-slot="leaderboard"')
+    ends = page["html"].index("</aside>", at) + len("</aside>")
+    assert (
+        board
+        == {
+            "id": "leaderboard",
+            "type": "leaderboard",
+            "gap": None,
+            "offset": None,
+            "output_start": at,
+            "output_end": ends,
+            "filled": False,
+        }
+        | empty
+    )
+    assert (
+        first
+        == {
+            "id": "inline-1",
+            "type": "nobody",
+            "gap": 1,
+            "offset": 11,
+            "output_start": start + 11,
+            "output_end": start + 11 + len(held),
+            "filled": False,
+        }
+        | empty
+    )
+    assert (
+        second
+        == {
+            "id": "inline-2",
+            "type": "nobody",
+            "gap": 2,
+            "offset": 22,
+            "output_start": None,
+            "output_end": None,
+            "filled": False,
+        }
+        | empty
+    )
+    assert answer.headers["adlayout-slots"] == "0/3"
+    assert ASIDE.fullmatch(held)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "codec", "label"),
+    [
+        ("text/html", "utf-8", "utf-8"),
+        ("", "utf-8", "utf-8"),
+        ('text/html;charset="UTF-8"', "utf-8", "utf-8"),
+        ("text/html; charset=windows-1251", "cp1251", "windows-1251"),
+        ("text/html; charset=KOI8-R", "koi8-r", "koi8-r"),
+        ("text/html; charset=iso-8859-5; x=y", "iso8859-5", "iso-8859-5"),
+        ("text/html; charset=iso-8859-1", "latin-1", "iso-8859-1"),
+        ("text/html; charset=us-ascii", "ascii", "us-ascii"),
+    ],
+)
+def test_an_article_in_any_single_byte_charset_comes_back_byte_for_byte(
+    client: TestClient, content_type: str, codec: str, label: str
+) -> None:
+    every = bytes([*range(0x80), *range(0xA0, 0x100), 0x98]).replace(b"<", b"")
+    source = b"<p>One " + every + b".</p>\r\n<p>Two.</p><p>Three.</p><p>Four.</p>"
+    headers = {"content-type": content_type}
+    page = client.post("/v1/compose?headline=%E2%98%83", content=source, headers=headers)
+    fragment = client.post("/v1/compose?output=fragment", content=source, headers=headers)
+    whole = client.post("/v1/compose", content=source, headers=headers | {"accept": "application/json"})
+    seen = source.decode(codec, "surrogateescape")
+    assert page.headers["content-type"] == f"text/html; charset={label}"
+    assert f'<meta charset="{label}">'.encode() in page.content
+    assert "<h1>☃</h1>".encode(codec, "xmlcharrefreplace") in page.content
+    assert re.sub(ASIDE.pattern.encode(), b"", fragment.content, flags=re.DOTALL) == source
+    assert cut(whole) == re.sub("[\udc80-\udcff]", "\ufffd", seen)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "encoding", "detail"),
+    [
+        (
+            "text/html; charset=utf-16",
+            "",
+            "charset 'utf-16' is not taken: send UTF-8, or a single-byte charset such as windows-1251",
+        ),
+        (
+            "text/html; charset=nope",
+            "",
+            "charset 'nope' is not taken: send UTF-8, or a single-byte charset such as windows-1251",
+        ),
+        ("text/html", "gzip", "a body with a content-encoding is not taken: send it as it is"),
+        (
+            "application/x-www-form-urlencoded",
+            "",
+            "content-type 'application/x-www-form-urlencoded' is not taken: send the article as text/html,"
+            " or a request as application/json",
+        ),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/compose", "/v1/plan"])
+def test_what_is_not_taken_is_a_415_that_says_what_is(
+    client: TestClient, path: str, content_type: str, encoding: str, detail: str
+) -> None:
+    headers = {"content-type": content_type} | ({"content-encoding": encoding} if encoding else {})
+    answer = client.post(path, content=b"<p>x", headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (415, "application/problem+json")
+    assert answer.json() == {
+        "type": "urn:adlayout:problem:unsupported-body",
+        "title": "Unsupported body",
+        "status": 415,
+        "detail": detail,
     }
 
 
-@pytest.mark.parametrize(
-    ("option", "value", "wrong"),
-    [
-        ("--port", "abc", 'server.port: expected a whole number (got "abc")'),
-        ("--workers", "0", "server.workers: expected at least 1 (got 0)"),
-    ],
-)
-def test_what_is_wrong_with_an_option_is_said_of_the_option(desk: Path, option: str, value: str, wrong: str) -> None:
-    done = subprocess.run(
-        [*PROGRAM, "serve", option, value],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(CONFIG.parent)},
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error {option}: {wrong}\n")
+@pytest.mark.parametrize("framed", ["whole", "chunked"])
+def test_the_limit_itself_is_taken(client: TestClient, edition: Edition, framed: str) -> None:
+    full = b"<" * edition.settings.server.max_body_bytes
+    body = full if framed == "whole" else iter([full[:7], full[7:]])
+    answer = client.post("/v1/compose?output=fragment&timeout_ms=60000", content=body, headers=HTML)
+    assert (answer.status_code, answer.content == full) == (200, True)
 
 
-class Alive(BaseHTTPRequestHandler):
-    """A service that lives."""
+# What the answer says of itself.
 
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
-
-
-def test_the_service_is_asked_where_it_listens(desk: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
-    with HTTPServer(("127.0.0.2", 0), Alive) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        monkeypatch.setenv("ADLAYOUT_HOST", "127.0.0.2")
-        code = main(["healthcheck", "--port", str(server.server_port)])
-        server.shutdown()
-        thread.join()
-    assert (code, capsys.readouterr().out) == (0, f"http://127.0.0.2:{server.server_port}/healthz: ok\n")
+_HTML_HEADERS = {
+    "content-length",
+    "content-type",
+    "cache-control",
+    "vary",
+    "adlayout-layout",
+    "adlayout-cache-key",
+    "adlayout-slots",
+    "x-request-id",
+    "server-timing",
+}
 
 
 @pytest.mark.parametrize(
-    ("host", "url"),
+    ("query", "more"),
     [
-        ("127.0.0.1", "http://127.0.0.1:1"),
-        ("::1", "http://[::1]:1"),
-        ("0.0.0.0", "http://127.0.0.1:1"),  # noqa: S104 - what a container says
-        ("::", "http://127.0.0.1:1"),
+        ("", set()),
+        ("layout=none&site=none", {"adlayout-degraded"}),
+        ("colour=red", {"adlayout-warnings"}),
+        ("colour=red&layout=none", {"adlayout-degraded", "adlayout-warnings"}),
     ],
 )
-def test_a_service_that_is_away_is_told_by_its_address(
-    host: str, url: str, desk: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_both_forms_carry_the_headers_that_apply(client: TestClient, query: str, more: set[str], accept: str) -> None:
+    assert set(send(client, ARTICLE, query, accept=accept).headers) == _HTML_HEADERS | more
+
+
+def test_a_page_says_what_it_is_and_how_long_each_stage_took(client: TestClient) -> None:
+    html = ARTICLE.replace("hill", "moor")
+    first, second = (send(client, html, "site=default&device=desktop&layout=article") for _ in range(2))
+    named = ("adlayout-layout", "adlayout-cache-key", "adlayout-slots", "cache-control", "vary")
+    assert [first.headers[name] for name in named] == [
+        "article",
+        "layout=article;variation=;device=desktop",
+        "2/2",
+        "public, max-age=60",
+        "Accept",
+    ]
+    stages = [re.sub("dur=[0-9.]+", "dur", answer.headers["server-timing"]) for answer in (first, second)]
+    assert stages == [
+        "parse;dur, place;dur, verify;dur, decide;dur, render;dur",
+        "decide;dur, render;dur, cache;desc=hit",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [("r-7", True), ("a,b;c", True), ("x" * 128, True), ("x" * 129, False), ("a b", False), ("", False)],
+)
+def test_the_id_of_the_request_is_echoed_where_a_header_can_hold_it(client: TestClient, sent: str, kept: bool) -> None:
+    answer = send(client, SHORT, x_request_id=sent, accept="application/json")
+    echoed = answer.headers["x-request-id"]
+    assert (echoed == sent, answer.json()["request_id"]) == (kept, echoed)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"request_id": "r"}, {"request_id": "r"}, True),
+        ({"seed": "s", "request_id": "1"}, {"seed": "s", "request_id": "2"}, True),
+        ({"request_id": "1"}, {"request_id": "2"}, False),
+        ({"seed": "1", "request_id": "r"}, {"seed": "2", "request_id": "r"}, False),
+    ],
+)
+def test_every_worker_decides_alike(
+    client: TestClient, edition: Edition, one: dict[str, object], other: dict[str, object], same: bool
 ) -> None:
-    monkeypatch.setenv("ADLAYOUT_HOST", host)
-    monkeypatch.setenv("ADLAYOUT_PUBLIC_URL", "https://ads.example.com")
-    assert main(["healthcheck", "--port", "1"]) == 1
-    told = capsys.readouterr()
-    assert (told.out, told.err.partition("/healthz: ")[0]) == ("", f"error {url}")
+    first = ask(client, one).json()
+    second = ask(worker(edition), other).json()
+    assert (first["html"] == second["html"], first["slots"] == second["slots"]) == (same, same)
 
 
-def test_a_service_that_is_away_is_told_without_the_words_of_a_library(desk: Path, capsys: Said) -> None:
-    assert main(["healthcheck", "--port", "1"]) == 1
-    assert capsys.readouterr() == ("", "error http://127.0.0.1:1/healthz: connection refused\n")
+@pytest.mark.parametrize(
+    ("fields", "layout", "degraded"),
+    [
+        ({}, "every-2", []),
+        ({"layout": "article"}, "article", []),
+        ({"layout": "Article"}, "every-2", ["unknown_layout"]),
+        ({"site": "none"}, "every-2", ["unknown_site"]),
+        ({"site": "none", "layout": "none"}, "every-2", ["unknown_site", "unknown_layout"]),
+        ({"site": "ruled"}, "every-2", []),
+        ({"site": "ruled", "article": {"section": "WORLD"}}, "article", []),
+        ({"site": "ruled", "article": {"section": "worlds"}}, "every-2", []),
+        ({"site": "ruled", "article": {"section": "world"}, "device": "desktop"}, "hold", []),
+        (
+            {"site": "ruled", "article": {"section": "sport"}, "context": {"user_agent": "Mozilla/5.0 (X11; Linux)"}},
+            "hold",
+            [],
+        ),
+        ({"site": "ruled", "article": {"section": "sport"}, "device": "tablet"}, "every-2", []),
+        ({"site": "ruled", "article": {"tags": ["x", "Long-Read"]}}, "article", []),
+        ({"site": "ruled", "article": {"section": "world"}, "layout": "every-2"}, "every-2", []),
+        ({"site": "ruled", "article": {"section": "world"}, "layout": "none"}, "article", ["unknown_layout"]),
+        ({"layout": {"inline": {}}}, "every-2", []),
+    ],
+)
+def test_the_layout_is_what_is_named_else_what_the_site_says(
+    client: TestClient, fields: Mapping[str, object], layout: str, degraded: list[str]
+) -> None:
+    answer = ask(client, fields)
+    page = answer.json()
+    assert (page["layout"], page["degraded"]) == (layout, degraded)
+    assert answer.headers["adlayout-layout"] == layout
+    assert answer.headers.get("adlayout-degraded", "") == ", ".join(degraded)
+    assert answer.headers["cache-control"] == ("private, no-store" if degraded else "public, max-age=60")
+
+
+def test_a_site_without_ads_answers_with_the_article(client: TestClient) -> None:
+    answer = ask(client, {"site": "quiet", "output": "fragment"})
+    assert (answer.json()["html"], answer.json()["slots"]) == (ARTICLE, [])
+    assert answer.headers["cache-control"] == "private, no-store"
+
+
+# Plans.
+
+
+def test_a_plan_is_the_whole_truth_about_an_article(client: TestClient) -> None:
+    html = "<h2>Hi 😀</h2><p>One two.</p>Bare.<p>Three.</p>"
+    layout = {"inline": {"first": "1 paragraph", "every": "2 paragraphs", "end_guard": "0 paragraphs"}}
+    answer = ask(client, {"article": {"html": html}, "layout": layout, "device": "tablet"}, "/v1/plan")
+    aside = ASIDE.findall(answer.json()["html"])[0]
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json() == {
+        "layout": "layout",
+        "device": "tablet",
+        "totals": {"blocks": 4, "paragraphs": 2, "words": 3, "chars": 14},
+        "blocks": [
+            {"block": 1, "tag": "h2", "start": 0, "end": 13, "words": 1, "chars": 4, "counted": False},
+            {"block": 2, "tag": "p", "start": 13, "end": 28, "words": 2, "chars": 8, "counted": True},
+            {"block": 3, "tag": None, "start": 28, "end": 33, "words": 1, "chars": 5, "counted": False},
+            {"block": 4, "tag": "p", "start": 33, "end": 46, "words": 1, "chars": 6, "counted": True},
+        ],
+        "gaps": [
+            {
+                "gap": 0,
+                "offset": 0,
+                "verdict": "refused",
+                "slot": None,
+                "reasons": [{"rule": "first", "needed": "1 paragraph", "actual": "0 paragraphs"}],
+            },
+            {
+                "gap": 1,
+                "offset": 13,
+                "verdict": "refused",
+                "slot": None,
+                "reasons": [
+                    {"rule": "no_after", "needed": "not h2", "actual": "h2"},
+                    {"rule": "keep_with_next", "needed": "not h2", "actual": "h2"},
+                    {"rule": "first", "needed": "1 paragraph", "actual": "0 paragraphs"},
+                ],
+            },
+            {"gap": 2, "offset": 28, "verdict": "slot", "slot": "inline-1", "reasons": []},
+            {
+                "gap": 3,
+                "offset": 33,
+                "verdict": "free",
+                "slot": None,
+                "reasons": [{"rule": "every", "needed": "2 paragraphs", "actual": "0 paragraphs"}],
+            },
+            {
+                "gap": 4,
+                "offset": 46,
+                "verdict": "free",
+                "slot": None,
+                "reasons": [{"rule": "every", "needed": "2 paragraphs", "actual": "1 paragraph"}],
+            },
+        ],
+        "slots": [{"id": "inline-1", "type": "in-article", "gap": 2, "offset": 28, "due_gap": 2}],
+        "dropped": [],
+        "warnings": [],
+        "html": html[:28] + aside + html[28:],
+    }
+
+
+def test_an_article_without_blocks_has_one_gap_without_a_point(client: TestClient) -> None:
+    plan = ask(client, {"article": {"html": " "}}, "/v1/plan").json()
+    assert [(gap["gap"], gap["offset"], gap["verdict"], gap["slot"]) for gap in plan["gaps"]] == [
+        (0, None, "refused", None)
+    ]
+    assert (plan["blocks"], plan["slots"], plan["html"]) == ([], [], " ")
+
+
+def test_a_due_ad_that_finds_no_gap_is_dropped(client: TestClient) -> None:
+    inline = {"anchor": "grid", "first": "1 paragraph", "every": "1 paragraph", "on_conflict": "drop"}
+    html = "<p>One.</p><figure><img src=x></figure><p>Two.</p><p>Three.</p>"
+    plan = ask(client, {"article": {"html": html}, "layout": {"inline": inline}}, "/v1/plan").json()
+    assert plan["dropped"] == [
+        {"due_gap": 1, "position": None, "reason": "conflict"},
+        {"due_gap": 4, "position": None, "reason": "conflict"},
+    ]
+    assert [slot["gap"] for slot in plan["slots"]] == [3]
+
+
+@pytest.mark.parametrize("layout", [{}, {"inline": {}}, {"inline": None}, {"version": 1, "name": "mine"}])
+def test_a_layout_of_a_plan_needs_nothing(client: TestClient, layout: dict[str, object]) -> None:
+    plan = ask(client, {"layout": layout}, "/v1/plan").json()
+    assert (plan["layout"], [slot["gap"] for slot in plan["slots"]]) == (layout.get("name", "layout"), [4])
+
+
+def test_pages_are_composed_as_they_were_planned(client: TestClient) -> None:
+    plan = ask(client, {"layout": "hold"}, "/v1/plan").json()
+    page = ask(client, {"layout": "hold", "output": "fragment"}).json()
+    keys = ("id", "type", "gap", "offset")
+    assert [[slot[key] for key in keys] for slot in page["slots"]] == [
+        [slot[key] for key in keys] for slot in plan["slots"]
+    ]
+
+
+# Who may ask.
+
+
+@pytest.mark.parametrize(
+    ("token", "peer", "sent", "status"),
+    [
+        ("", "127.0.0.1", "", 200),
+        ("", "::1", "", 200),
+        ("", "::ffff:127.0.0.1", "", 200),
+        ("", "192.0.2.1", "", 401),
+        ("", "192.0.2.1", "Bearer x", 401),
+        ("s", "127.0.0.1", "", 401),
+        ("s", "127.0.0.1", "Bearer t", 401),
+        ("s", "127.0.0.1", "Basic s", 401),
+        ("s", "127.0.0.1", "Bearer s", 200),
+        ("s", "192.0.2.1", "bearer s", 200),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/compose", "/v1/plan"])
+def test_cms_routes_want_the_token_or_a_caller_on_this_machine(
+    path: str, token: str, peer: str, sent: str, status: int
+) -> None:
+    edition = assemble(CONFIG, {"ADLAYOUT_CMS_TOKEN": token} if token else {})
+    asking = TestClient(create_app(edition, Shelf(), None), client=(peer, 50_000))
+    answer = asking.post(path, content=SHORT, headers=HTML | ({"authorization": sent} if sent else {}))
+    assert (answer.status_code, answer.headers.get("www-authenticate")) == (
+        status,
+        'Bearer realm="adlayout"' if status == 401 else None,
+    )
+    assert [asking.get(probe).status_code for probe in ("/healthz", "/readyz")] == [200, 503]
