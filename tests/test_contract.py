@@ -172,6 +172,7 @@ def test_what_the_query_says_is_read_or_named(client: TestClient, query: str, wa
         ({"context": "KZ", "consent": [1]}, ["malformed_field:context", "malformed_field:consent"]),
         ({"context": {"country": {"a": [1]}}}, ["malformed_field:context.country"]),
         ({"article": {"tags": ["a", None]}}, ["malformed_field:article.tags"]),
+        ({"article": {"tags": "asia"}}, ["malformed_field:article.tags"]),
         ({"consent": {"gpp_sid": [2, "6"]}}, ["malformed_field:consent.gpp_sid"]),
         ({"consent": {"gpp_sid": [True]}}, ["malformed_field:consent.gpp_sid"]),
         ({"consent": {"gdpr": 1.0}}, ["malformed_field:consent.gdpr"]),
