@@ -23,10 +23,13 @@ from adlayout.placement.schema import LayoutFile
 from adlayout.plans import Key, Laid, Planned, Plans, judge
 from adlayout.rendering.page import Frame, PageContext, TemplateFailure, plain_frame
 from adlayout.rendering.slot import SlotBox, box
-from adlayout.upkeep import Shelf, Stock
+from adlayout.telemetry.logs import QUIET
+from adlayout.upkeep import Log, Shelf, Stock
 
 # Headlines differ from article to article, so a frame is worth keeping for the readers of one article only.
 _KEPT_FRAMES = 256
+# A template that fails differently for every headline must not fill the memory, nor the log.
+_TOLD_FAULTS = 100
 
 
 def never() -> bool:
@@ -37,9 +40,11 @@ def never() -> bool:
 class Composer:
     """Composes pages from one edition and what stands on the shelf; plans are kept for the next reader."""
 
-    def __init__(self, edition: Edition, shelf: Shelf) -> None:
+    def __init__(self, edition: Edition, shelf: Shelf, *, log: Log = QUIET) -> None:
         self._edition = edition
         self._shelf = shelf
+        self._log = log
+        self._told: set[Fault] = set()
         self._plans = Plans()
         self._frames: OrderedDict[tuple[str, PageContext], Frame] = OrderedDict()
         self._page_boxes = {
@@ -195,10 +200,17 @@ class Composer:
             context = _context(work)
             try:
                 work.frame = self._template(work.layout.template, context)
-            except TemplateFailure:
+            except TemplateFailure as exc:
+                self._tell(exc.fault)
                 work.degraded.append(Degraded.TEMPLATE)
                 work.frame = plain_frame(context)
         return work.frame
+
+    def _tell(self, fault: Fault) -> None:
+        """Logs where a template failed, once for each failure; its message may hold what a caller sent."""
+        if fault not in self._told and len(self._told) < _TOLD_FAULTS:
+            self._told.add(fault)
+            self._log("template_failed", at=fault.at, kind=fault.message.partition(":")[0])
 
     def _template(self, name: str, context: PageContext) -> Frame:
         frame = self._frames.pop((name, context), None) or self._edition.templates.frame(name, context)

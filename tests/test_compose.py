@@ -96,6 +96,23 @@ def test_a_template_that_raises_leaves_a_plain_page_with_its_ads(
     assert text_of(page).startswith("<!doctype html>")
 
 
+def test_a_template_that_fails_is_told_once_with_its_line_and_not_with_what_was_sent(
+    edition: Edition, shelf: Shelf, tmp_path: Path
+) -> None:
+    lines: list[tuple[str, dict[str, object]]] = []
+
+    def log(event: str, /, **fields: object) -> None:
+        lines.append((event, fields))
+
+    broken = of_template(edition, tmp_path, "{{ article }}\n{{ [1][headline] }}")
+    composer = Composer(broken, shelf, log=log)
+    for _ in range(2):
+        composer.compose(Request("<p>one</p>", facts=ArticleFacts(headline="secret")), now=NOW)
+    assert [(event, fields["kind"]) for event, fields in lines] == [("template_failed", "UndefinedError")]
+    assert str(lines[0][1]["at"]).endswith("/article.html.j2:2:1")
+    assert "secret" not in str(lines)
+
+
 def test_headlines_and_charset_reach_the_template(edition: Edition, shelf: Shelf, tmp_path: Path) -> None:
     said = of_template(edition, tmp_path, "{{ charset }}|{{ headline }}|{{ byline }}|{{ article }}")
     facts = ArticleFacts(headline="Fish & chips", byline="A. Cook")

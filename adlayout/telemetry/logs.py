@@ -30,6 +30,7 @@ _LEVELS: Final[Mapping[str, Level]] = {
     "store_error": "warning",
     "store_timeout": "warning",
     "compose_failed": "error",
+    "template_failed": "error",
     "reload_failed": "error",
 }
 _MOST_CHARS: Final = 500

@@ -39,7 +39,7 @@ def create_app(
 
     `samples` is the directory of the articles that `/preview` shows.
     """
-    doors = Doors(edition, Composer(edition, shelf), shelf, store is not None, samples, log)
+    doors = Doors(edition, Composer(edition, shelf, log=log), shelf, store is not None, samples, log)
 
     def drain() -> None:
         if doors.life is not Life.DRAINING:
