@@ -31,9 +31,8 @@ fix: $(STAMP)  ## what lint and format can repair by themselves
 
 cover: $(STAMP)  ## which lines and branches no test runs, in every process
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(JOBS) $(ARGS)
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	$(BIN)/coverage run -m pytest -n $(JOBS) $(ARGS); code=$$?; \
+		$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$code
 
 fuzz: $(STAMP)  ## EXAMPLES=2000 new articles and layouts for each property
 	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n $(JOBS) --hypothesis-profile=fuzz --timeout=0 \
