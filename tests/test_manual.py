@@ -245,6 +245,15 @@ def test_every_link_leads_somewhere(document: Path) -> None:
     assert [anchor for path, anchor in found if anchor and anchor not in anchors(path)] == []
 
 
+PATH = re.compile(r"[\w./-]+/(?:[\w-]+\.(?:py|yaml|json|md))?")
+
+
+@pytest.mark.parametrize("document", [README, ROOT / "docs" / "architecture.md"], ids=lambda path: path.name)
+def test_every_file_that_is_named_is_there(document: Path) -> None:
+    named = [span for span in SPAN.findall(prose(document)) if PATH.fullmatch(span)]
+    assert [path for path in named if not ((ROOT / path).exists() or (ROOT / "adlayout" / path).exists())] == []
+
+
 # The README.
 
 
