@@ -11,6 +11,7 @@ from time import perf_counter
 
 from adlayout.assemble import Edition
 from adlayout.checks import wrong_selectors
+from adlayout.config.faults import nearest
 from adlayout.config.read import validate
 from adlayout.config.settings import Site
 from adlayout.decision.settle import settle
@@ -70,8 +71,28 @@ class Composer:
 
     def plan(self, request: Request, layout: object | None = None) -> Planned:
         """The plan of the request, with every gap's safety known; raises BadPlan with all that is wrong."""
-        chosen = self._given(layout) if layout is not None else self._named(request)
+        faults = list(self._unknown(request, named=layout is None))
+        status = 404 if faults else 422
+        chosen = None
+        if layout is None:
+            chosen = None if faults else self._begin(request).layout
+        else:
+            try:
+                chosen = _given(layout)
+            except ConfigError as exc:
+                faults += [Fault(f"layout.{fault.at}" if fault.at else "layout", fault.message) for fault in exc.faults]
+                status = 422
+        if faults or chosen is None:
+            raise BadPlan("the question holds what cannot be answered", tuple(faults), status=status)
         return judge(request.html, chosen, request.device)
+
+    def _unknown(self, request: Request, *, named: bool) -> Iterator[Fault]:
+        """The names that are not known, of those that count."""
+        sites, layouts = self._edition.settings.sites, self._edition.layouts
+        if request.site is not None and request.site not in sites:
+            yield Fault("site", f'no site "{request.site}", {nearest(request.site, sites)}')
+        if named and request.layout is not None and request.layout not in layouts:
+            yield Fault("layout", f'no layout "{request.layout}", {nearest(request.layout, layouts)}')
 
     def _begin(self, request: Request) -> _Work:
         degraded: list[Degraded] = []
@@ -94,25 +115,6 @@ class Composer:
             name = site.layout_for(request.facts.section, request.facts.tags, request.device)
         return self._edition.layouts[name]
 
-    def _given(self, value: object) -> Layout:
-        try:
-            file = validate(value, LayoutFile)
-        except ConfigError as exc:
-            raise BadPlan("the layout does not hold", exc.faults) from exc
-        layout = compile_layout(file, file.name or "layout")
-        faults = tuple(wrong_selectors(value))
-        if faults:
-            raise BadPlan("the layout does not hold", faults)
-        return layout
-
-    def _named(self, request: Request) -> Layout:
-        settings = self._edition.settings
-        if request.site is not None and request.site not in settings.sites:
-            raise BadPlan(f"no site is named {request.site!r}", (Fault("site", "unknown site"),), status=404)
-        if request.layout is not None and request.layout not in self._edition.layouts:
-            raise BadPlan(f"no layout is named {request.layout!r}", (Fault("layout", "unknown layout"),), status=404)
-        return self._begin(request).layout
-
     def _laid(self, work: _Work, expired: Callable[[], bool]) -> tuple[Laid, Timings]:
         """The article cut at its slots; uncut where the site shows no ads, or the time is over."""
         if not work.site.ads:
@@ -131,14 +133,12 @@ class Composer:
     ) -> tuple[tuple[Decision, ...], float]:
         """Who stands in each slot, page slots first, and how long that took."""
         started = perf_counter()
-        slots = (*self._page_slots(work), *(one.slot for one in laid.boxes)) if work.site.ads else ()
+        wanted = work.layout.page_slots if work.site.ads and work.request.output is Output.PAGE else ()
+        placed = self._frame(work).slots if wanted else frozenset()
+        lost = wanted if Degraded.TEMPLATE in work.degraded else ()
+        slots = (*(slot for slot in wanted if slot.id in placed), *(one.slot for one in laid.boxes))
         decisions = self._decide(work, slots, now, expired)
-        return decisions, (perf_counter() - started) * 1000
-
-    def _page_slots(self, work: _Work) -> Iterator[Slot]:
-        if work.request.output is Output.PAGE and work.layout.page_slots:
-            placed = {hole.name for hole in self._frame(work).parts if not isinstance(hole, str)}
-            yield from (slot for slot in work.layout.page_slots if slot.id in placed)
+        return (*(Empty(slot, Unfilled.TEMPLATE) for slot in lost), *decisions), (perf_counter() - started) * 1000
 
     def _decide(
         self, work: _Work, slots: tuple[Slot, ...], now: datetime, expired: Callable[[], bool]
@@ -149,6 +149,8 @@ class Composer:
             work.degraded.append(self._shelf.failure)
             if work.stock.revision is not None:
                 work.degraded.append(Degraded.STALE_INVENTORY)
+            else:
+                return tuple(Empty(slot, Unfilled.STORE_ERROR) for slot in slots)
         if expired():
             work.degraded.append(Degraded.DEADLINE)
             return tuple(Empty(slot, Unfilled.DEADLINE) for slot in slots)
@@ -236,6 +238,14 @@ class _Work:
     @property
     def key(self) -> Key:
         return self.request.html, self.layout.name, self.request.device
+
+
+def _given(value: object) -> Layout:
+    """The layout that came with the request; raises ConfigError."""
+    file = validate(value, LayoutFile)
+    if faults := tuple(wrong_selectors(value)):
+        raise ConfigError(faults)
+    return compile_layout(file, file.name or "layout")
 
 
 def _context(work: _Work) -> PageContext:

@@ -19,6 +19,7 @@ from adlayout import __version__
 from adlayout.cli.directory import config_directory
 from adlayout.cli.main import main
 from adlayout.cli.terminal import has_colour
+from adlayout.errors import ConfigError
 
 SHIPPED = Path(__file__).parent.parent / "config"
 PROGRAM = (sys.executable, "-c", "import sys; from adlayout.cli.main import main; sys.exit(main())")
@@ -120,7 +121,8 @@ def test_the_config_beside_the_caller_is_taken(config: Path) -> None:
 
 
 def test_the_directory_that_is_named_is_taken(config: Path) -> None:
-    assert config_directory(Path("elsewhere")) == Path("elsewhere")
+    with pytest.raises(ConfigError, match="elsewhere: there is no such directory"):
+        config_directory(Path("elsewhere"))
 
 
 class Terminal(io.StringIO):

@@ -91,7 +91,7 @@ def test_all_faults_of_all_files_are_told_and_nothing_is_written(
     )
     (tmp_path / "two.yaml").write_text("creatives: [{id: a, kind: html, markup: x, link: 'javascript:x'}]\n")
     assert adlayout("load", ads, "one.yaml", "two.yaml", "--redis-url", clean_store) == 1
-    places = [line.partition(": ")[0] for line in capsys.readouterr().err.splitlines()]
+    places = [line.removeprefix("error ").partition(": ")[0] for line in capsys.readouterr().err.splitlines()]
     assert places == ["one.yaml:2:13", "one.yaml:4:10", "one.yaml:4:41", "two.yaml:1:50"]
     with redis.Redis.from_url(clean_store) as client:
         assert client.dbsize() == 0
@@ -105,9 +105,9 @@ def test_what_files_say_twice_or_do_not_have_is_told_with_its_place(
     )
     assert adlayout("load", ads, "b.yaml", "--redis-url", clean_store) == 1
     assert capsys.readouterr().err.splitlines() == [
-        'b.yaml:2:9: campaigns.0.id: "c" was there before',
-        'b.yaml:4:23: flights.0.campaign: no campaign "d"',
-        'b.yaml:4:43: flights.0.creatives.0.id: no creative "z"',
+        'error b.yaml:2:9: campaigns.0.id: "c" was there before',
+        'error b.yaml:4:23: flights.0.campaign: no campaign "d"',
+        'error b.yaml:4:43: flights.0.creatives.0.id: no creative "z"',
     ]
 
 
@@ -144,7 +144,7 @@ def test_an_export_without_a_bad_row_says_so_and_fails(
         client.hset(keys.CREATIVES, "x", text)
     assert adlayout("export", "--json", "--redis-url", clean_store) == 1
     said = capsys.readouterr()
-    assert said.err.startswith("creative x: ")
+    assert said.err.startswith("warning creative x: ")
     assert json.loads(said.out)["creatives"] == []
 
 
@@ -160,7 +160,7 @@ def test_showing_a_row_that_does_not_hold_says_why(clean_store: str, capsys: pyt
         client.hset(keys.CAMPAIGNS, "c", "{")
     assert adlayout("show", "c", "--redis-url", clean_store) == 1
     said = capsys.readouterr()
-    assert said.err.startswith("campaign c: Invalid JSON")
+    assert said.err.startswith("warning campaign c: Invalid JSON")
     assert json.loads(said.out) == {"campaign": "{"}
 
 
@@ -171,17 +171,17 @@ def test_showing_what_is_not_there_offers_what_is_near(
     adlayout("load", "b.yaml", "--redis-url", clean_store)
     capsys.readouterr()
     assert adlayout("show", "acme-sprnig", "--redis-url", clean_store) == 1
-    assert capsys.readouterr().err == 'no row "acme-sprnig": did you mean "acme-spring"?\n'
+    assert capsys.readouterr().err == 'error no row "acme-sprnig": did you mean "acme-spring"?\n'
 
 
 def test_a_store_that_is_away_is_told(ads: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert adlayout("load", ads, "--redis-url", NO_STORE) == 1
-    assert capsys.readouterr().err.startswith(f"{NO_STORE}: the inventory cannot be read")
+    assert capsys.readouterr().err.startswith(f"error {NO_STORE}: the inventory cannot be read")
 
 
 def test_no_store_at_all_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert adlayout("export") == 1
-    assert capsys.readouterr().err.startswith("no store: say --redis-url")
+    assert capsys.readouterr().err.startswith("error no store: say --redis-url")
 
 
 def test_the_store_is_found_in_the_environment(clean_store: str, monkeypatch: pytest.MonkeyPatch) -> None:

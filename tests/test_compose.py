@@ -152,10 +152,23 @@ def test_an_unknown_site_and_layout_cost_no_reader_the_article(compose: Callable
     assert (page.site, page.layout, text_of(page, sacred=True)) == ("default", "every-2", ARTICLE)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "at"), [(Request("", site="nowhere"), "site"), (Request("", layout="nothing"), "layout")]
-)
-def test_a_person_who_asks_for_a_plan_is_told_of_unknown_names(edition: Edition, wrong: Request, at: str) -> None:
+def test_a_person_who_asks_for_a_plan_is_told_of_every_unknown_name(edition: Edition) -> None:
     with pytest.raises(BadPlan) as told:
-        Composer(edition, Shelf()).plan(wrong)
-    assert (told.value.status, told.value.faults) == (404, (Fault(at, f"unknown {at}"),))
+        Composer(edition, Shelf()).plan(Request("", site="defualt", layout="nothing"))
+    assert (told.value.status, told.value.faults) == (
+        404,
+        (
+            Fault("site", 'no site "defualt", did you mean "default"?'),
+            Fault("layout", 'no layout "nothing", there are: article, every-2'),
+        ),
+    )
+
+
+def test_what_is_wrong_with_a_layout_stands_at_its_path_beside_what_else_is_wrong(edition: Edition) -> None:
+    with pytest.raises(BadPlan) as told:
+        Composer(edition, Shelf()).plan(Request("", site="nowhere"), {"inline": {"every": 2, "no_after": ["p["]}})
+    assert told.value.status == 422
+    assert [fault.at for fault in told.value.faults] == ["site", "layout.inline.every"]
+    with pytest.raises(BadPlan) as told:
+        Composer(edition, Shelf()).plan(Request(""), {"inline": {"no_after": ["h2", "p["]}})
+    assert [fault.at for fault in told.value.faults] == ["layout.inline.no_after.1"]

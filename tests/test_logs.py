@@ -276,16 +276,16 @@ def test_each_request_is_one_line_whatever_came_of_it(serving: tuple[TestClient,
     named = HTML | {"x-request-id": "r-1"}
     client.post("/v1/compose?output=fragment&layout=article", content="<p>x", headers=named)
     client.post("/v1/plan", content="<p>x", headers=named)
-    client.post("/v1/compose", content="<p>x", headers={"content-type": "image/png"})
-    client.get("/v1/compose")
-    client.get("/nowhere")
+    client.post("/v1/compose", content="<p>x", headers={"content-type": "image/png", "x-request-id": "r-3"})
+    client.get("/v1/compose", headers={"x-request-id": "r-4"})
+    unnamed = client.get("/nowhere").headers["x-request-id"]
     client.get("/preview?sample=news&request_id=r-2&output=fragment&layout=every-2")
     assert requests_told(written) == [
         ("POST", "/v1/compose", 200, "r-1", "article", 0),
         ("POST", "/v1/plan", 200, "r-1", None, None),
-        ("POST", "/v1/compose", 415, None, None, None),
-        ("GET", "/v1/compose", 405, None, None, None),
-        ("GET", None, 404, None, None, None),
+        ("POST", "/v1/compose", 415, "r-3", None, None),
+        ("GET", "/v1/compose", 405, "r-4", None, None),
+        ("GET", None, 404, unnamed, None, None),
         ("GET", "/preview", 200, "r-2", "every-2", 7),
     ]
 

@@ -52,7 +52,7 @@ ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 FOUR = "<p>One.</p><p>Two.</p><p>Three.</p><p>Four.</p>"
 # What the contract keeps a name for, and nothing gives.
-KEPT = frozenset({Degraded.CREATIVE, Unfilled.STORE_ERROR, Unfilled.TEMPLATE})
+KEPT = frozenset({Degraded.CREATIVE})
 
 
 def given(kind: type[StrEnum]) -> list[StrEnum]:
@@ -135,6 +135,8 @@ EMPTY: Mapping[Unfilled, Callable[[Newsroom], Page]] = {
     Unfilled.NO_CANDIDATE: lambda newsroom: newsroom.page(newsroom.shelf()),
     Unfilled.PAGE_DUPLICATE: lambda newsroom: newsroom.page(newsroom.shelf("one")),
     Unfilled.DEADLINE: lambda newsroom: newsroom.page(newsroom.shelf("one"), late=late_after(1)),
+    Unfilled.STORE_ERROR: lambda newsroom: newsroom.page(Shelf(failure=Degraded.STORE_ERROR)),
+    Unfilled.TEMPLATE: lambda newsroom: without_templates(newsroom, layout="article"),
 }
 
 
@@ -172,9 +174,9 @@ async def asked_once(url: str, ask: Callable[[Store], Awaitable[object]]) -> Non
         await store.close()
 
 
-def without_templates(newsroom: Newsroom) -> Page:
+def without_templates(newsroom: Newsroom, layout: str = "every-2") -> Page:
     edition = replace(newsroom.edition, templates=replace(newsroom.edition.templates, compiled={}))
-    return Composer(edition, Shelf()).compose(Request(FOUR), now=NOW)
+    return Composer(edition, Shelf()).compose(Request(FOUR, layout=layout), now=NOW)
 
 
 def in_a_crowd(newsroom: Newsroom) -> Page:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from adlayout.assemble import assemble
-from adlayout.cli.directory import add_config, config_directory
+from adlayout.cli.directory import add_config, config_directory, missing
 from adlayout.cli.terminal import complain, print_json, warn
 from adlayout.errors import ConfigError, Fault
 
@@ -57,9 +57,8 @@ class _Checked:
 
 
 def _checked(directory: Path) -> _Checked:
-    if not directory.is_dir():
-        what = "is a file: name its config directory" if directory.exists() else "there is no such directory"
-        return _Checked(directory, (Fault(str(directory), what),))
+    if fault := missing(directory):
+        return _Checked(directory, (fault,))
     try:
         edition = assemble(directory, os.environ)
     except ConfigError as exc:

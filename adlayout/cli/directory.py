@@ -16,9 +16,19 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def missing(directory: Path) -> Fault | None:
+    """What is wrong where the directory is none."""
+    if directory.is_dir():
+        return None
+    what = "is a file: name its config directory" if directory.exists() else "there is no such directory"
+    return Fault(str(directory), what)
+
+
 def config_directory(named: Path | None) -> Path:
     """The directory that was named, else `./config`, else the sample that is installed with adlayout."""
     if named is not None:
+        if fault := missing(named):
+            raise ConfigError((fault,))
         return named
     beside = Path("config")
     sample = Path(str(files("adlayout"))) / "sample"

@@ -8,12 +8,12 @@ import difflib
 import json
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from adlayout.cli.terminal import complain, warn
 from adlayout.config.effective import FILE, load_settings
 from adlayout.config.read import fit, open_source
 from adlayout.config.source import Source
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         return asyncio.run(_run(args))
     except AdlayoutError as exc:
-        print(exc, file=sys.stderr)
+        complain(str(exc))
         return 1
 
 
@@ -196,7 +196,7 @@ def _warn(rows: Rows) -> set[tuple[str, str]]:
     """Names the bad rows on standard error and returns those that cannot be exported."""
     _, bad_rows = read_inventory(rows)
     for row in bad_rows:
-        print(f"{row.kind} {row.id}: {row.message}", file=sys.stderr)
+        warn(f"{row.kind} {row.id}: {row.message}")
     return {(kind, id) for kind, texts, _ in _kinds(rows, rows) for id, text in texts.items() if not _is_json(text)}
 
 
@@ -228,11 +228,11 @@ def _show(rows: Rows, id: str) -> int:
     if not texts:
         known = {*rows.campaigns, *rows.flights, *rows.creatives}
         near = difflib.get_close_matches(id, known, n=1)
-        print(f'no row "{id}"' + (f': did you mean "{near[0]}"?' if near else ""), file=sys.stderr)
+        complain(f'no row "{id}"' + (f': did you mean "{near[0]}"?' if near else ""))
         return 1
     faults = [row for row in read_inventory(rows)[1] if row.id == id]
     for fault in faults:
-        print(f"{fault.kind} {id}: {fault.message}", file=sys.stderr)
+        warn(f"{fault.kind} {id}: {fault.message}")
     held = {kind: json.loads(text) if _is_json(text) else text for kind, text in texts.items()}
     print(json.dumps(held, ensure_ascii=False, indent=2))
     return 1 if faults else 0

@@ -57,6 +57,11 @@ class Frame:
 
     parts: tuple[str | Hole, ...]
 
+    @property
+    def slots(self) -> frozenset[str]:
+        """The page slots that the page has a place for."""
+        return frozenset(part.name for part in self.parts if isinstance(part, Hole) and part.kind == "slot")
+
 
 @dataclass(frozen=True, slots=True)
 class Templates:

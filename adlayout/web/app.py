@@ -63,12 +63,15 @@ def create_app(
             await _stop(stocking, store)
             log.flush()
 
-    return Starlette(
+    app = Starlette(
         routes=doors.routes(),
         lifespan=lifespan,
         middleware=[Middleware(Logged, log=log)],
         exception_handlers={InputError: input_problem, HTTPException: http_problem, Exception: unexpected},
     )
+    # An address that is nearly right is an error to be told, not a second request to an address made of a header.
+    app.router.redirect_slashes = False
+    return app
 
 
 def worker_app(env: Mapping[str, str] = os.environ) -> Starlette:

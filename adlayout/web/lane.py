@@ -26,6 +26,8 @@ class Lane:
     def __init__(self, composer: Composer) -> None:
         self._composer = composer
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="adlayout-lane")
+        # People who ask for plans wait for each other, and no reader waits for them.
+        self._desk = ThreadPoolExecutor(1, thread_name_prefix="adlayout-desk")
         self._waiting = 0
 
     async def compose(self, request: Request, compose: Callable[[], Page], deadline: Deadline) -> Page:
@@ -37,24 +39,24 @@ class Lane:
             return compose()
         if self._waiting >= _MOST_WAITING:
             return self._composer.bare(request, Degraded.SHED)
-        done, _ = await asyncio.wait({self._start(compose)}, timeout=deadline.left_s)
+        self._waiting += 1
+        future = asyncio.get_running_loop().run_in_executor(self._pool, compose)
+        future.add_done_callback(self._finished)
+        done, _ = await asyncio.wait({future}, timeout=deadline.left_s)
         return done.pop().result() if done else self._composer.bare(request, Degraded.DEADLINE)
 
     async def run(self, request: Request, work: Callable[[], T]) -> T:
         """What `work` returns, beside the event loop where the article takes long; nobody looks at the time."""
-        return await self._start(work) if _is_long(request.html) else work()
+        if not _is_long(request.html):
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._desk, work)
 
     def close(self) -> None:
-        """Lets go of the thread; what waits is not begun."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Lets go of the threads; what waits is not begun."""
+        for pool in (self._pool, self._desk):
+            pool.shutdown(wait=False, cancel_futures=True)
 
-    def _start(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        self._waiting += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, work)
-        future.add_done_callback(self._finished)
-        return future
-
-    def _finished(self, future: asyncio.Future[T]) -> None:
+    def _finished(self, future: asyncio.Future[Page]) -> None:
         self._waiting -= 1
         # An answer that nobody waits for any more may have failed; it must not be told as unheard of.
         if not future.cancelled():

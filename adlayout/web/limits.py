@@ -64,7 +64,7 @@ async def _drain(receive: Receive, budget: int) -> None:
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"the body is larger than the {limit} bytes that are taken")
+    return TooLarge(f"the body is larger than the {limit} bytes that are taken: ops may raise server.max_body_bytes")
 
 
 # Who may ask.

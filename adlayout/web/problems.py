@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adlayout.errors import InputError, NotAllowed, TooLarge
+from adlayout.web.requests import request_id_of
 from adlayout.web.responses import json_answer
 
 PROBLEM = "application/problem+json"
@@ -19,7 +20,7 @@ _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 
 async def input_problem(request: Request, exc: Exception) -> Response:
     """The 4xx of an InputError, with every fault that was found."""
-    return problem_of(exc) if isinstance(exc, InputError) else await unexpected(request, exc)
+    return _told(request, problem_of(exc)) if isinstance(exc, InputError) else await unexpected(request, exc)
 
 
 async def http_problem(request: Request, exc: Exception) -> Response:
@@ -29,7 +30,7 @@ async def http_problem(request: Request, exc: Exception) -> Response:
     # The router keeps them in a set, whose order is another in each process.
     allowed = ", ".join(sorted((exc.headers or {}).get("Allow", "").split(", ")))
     detail = f"{request.method} {request.url.path[:200]}: {_helpful(exc, allowed)}"
-    return _plain_problem(exc.status_code, detail, {"Allow": allowed} if allowed else None)
+    return _told(request, _plain_problem(exc.status_code, detail, {"Allow": allowed} if allowed else None))
 
 
 def _helpful(exc: HTTPException, allowed: str) -> str:
@@ -41,7 +42,14 @@ def _helpful(exc: HTTPException, allowed: str) -> str:
 
 async def unexpected(request: Request, exc: Exception) -> Response:
     """The last resort outside compose: 500 without a word about our insides. The server logs the traceback."""
-    return _plain_problem(500, "the request failed; the reason is in the log of the service")
+    return _told(request, _plain_problem(500, "the request failed; the reason is in the log of the service"))
+
+
+def _told(request: Request, answer: Response) -> Response:
+    """The answer under the id that the log knows the request by."""
+    found = request.scope.get("request_id") or request_id_of(dict(request.scope["headers"]))
+    request.scope["request_id"] = answer.headers["X-Request-Id"] = found
+    return answer
 
 
 def problem_of(error: InputError) -> Response:

@@ -72,7 +72,7 @@ def _received(html: str, charset: Charset, headers: Headers, pairs: list[tuple[s
 
 def _request(html: str, fields: Fields, headers: Headers, charset: str) -> Request:
     if not fields.values and not fields.flaws:
-        return Request(html=html, request_id=_request_id(headers), charset=charset)
+        return Request(html=html, request_id=request_id_of(headers), charset=charset)
     device = fields.text("device")
     return Request(
         html=html,
@@ -84,7 +84,7 @@ def _request(html: str, fields: Fields, headers: Headers, charset: str) -> Reque
         country=fields.text("context.country"),
         keywords=fields.texts("context.keywords"),
         unit=fields.text("unit"),
-        request_id=fields.text("request_id") or _request_id(headers),
+        request_id=fields.text("request_id") or request_id_of(headers),
         seed=fields.text("seed"),
         timeout_ms=fields.number("timeout_ms"),
         charset=charset,
@@ -114,7 +114,8 @@ def _warnings(fields: Fields) -> tuple[str, ...]:
     return tuple(found)[:_MAX_WARNINGS]
 
 
-def _request_id(headers: Headers) -> str:
+def request_id_of(headers: Headers) -> str:
+    """The id that the caller sent as a header, else a new one."""
     sent = headers.get(b"x-request-id")
     given = FIELDS["request_id"].read(sent.decode("latin-1")) if sent else None
     return given if isinstance(given, str) else os.urandom(16).hex()
