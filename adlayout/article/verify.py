@@ -40,7 +40,8 @@ def unsafe_gaps(parsed: Parsed, gaps: Iterable[int]) -> frozenset[int]:
     """Those of the gaps at which an ad would change the article's tree; found by halving the set."""
     proof = _Proof(parsed)
     unsafe: set[int] = set()
-    waiting = [[gap for gap in gaps if parsed.points[gap] is not None]]
+    placed = [gap for gap in gaps if parsed.points[gap] is not None]
+    waiting = [[gap] for gap in reversed(placed)] if proof.in_link else [placed]
     most = max(8, min(_MOST_PARSES, _MOST_CHARS // (len(parsed.source) + 1)))
     while waiting:
         group = waiting.pop()
@@ -69,14 +70,14 @@ class _Proof:
         self._marker = _marker(parsed.source)
         self._order = _order(parsed.flow)
         self._windows = _windows(parsed.flow)
-        self._in_link = _in_link(parsed.flow)
+        self.in_link = _in_link(parsed.flow)
         self._scripted: Element | None = None
         if "<noscript" in parsed.source.lower():
             self._scripted = parse_fragment(parsed.source, "body", scripting=True)
 
     def holds(self, gaps: Sequence[int]) -> bool:
         # The link of one ad can close a link around the article, so that the next ad finds it closed already.
-        alone = [[gap] for gap in gaps] if self._in_link and len(gaps) > 1 else []
+        alone = [[gap] for gap in gaps] if self.in_link and len(gaps) > 1 else []
         return all(map(self._hold_together, (gaps, *alone)))
 
     def _hold_together(self, gaps: Sequence[int]) -> bool:
