@@ -21,7 +21,7 @@ from adlayout.errors import BadPlan, ConfigError, Fault
 from adlayout.model import Decision, Degraded, Empty, Filled, Output, Page, Piece, Request, Slot, Timings, Unfilled
 from adlayout.placement.layout import Layout, compile_layout
 from adlayout.placement.schema import LayoutFile
-from adlayout.plans import Key, Laid, Planned, Plans, judge
+from adlayout.plans import Laid, Planned, Plans, judge
 from adlayout.rendering.page import Frame, PageContext, TemplateFailure, plain_frame
 from adlayout.rendering.slot import SlotBox, box
 from adlayout.telemetry.logs import QUIET
@@ -54,20 +54,19 @@ class Composer:
 
     def compose(self, request: Request, *, now: datetime, expired: Callable[[], bool] = never) -> Page:
         """The page of the request: always with its article, with fewer ads where something failed."""
-        work = self._begin(request)
+        return self.finish(self.begin(request), now=now, expired=expired)
+
+    def finish(self, work: Work, *, now: datetime, expired: Callable[[], bool] = never) -> Page:
+        """The page of a request that was begun."""
         laid, timings_ms = self._laid(work, expired)
         decisions, decide_ms = self._decided(work, laid, now, expired)
         return self._rendered(work, laid, decisions, (*timings_ms, ("decide", decide_ms)))
 
     def bare(self, request: Request, reason: Degraded) -> Page:
         """The page without ads, for when there is no time or no room to plan them."""
-        work = self._begin(request)
+        work = self.begin(request)
         work.degraded.append(reason)
-        return self._rendered(work, Laid((Piece(request.html, sacred=True),)), (), ())
-
-    def knows(self, request: Request) -> bool:
-        """Whether the article's plan is kept already."""
-        return self._plans.find(self._begin(request).key) is not None
+        return self._rendered(work, _uncut(request), (), ())
 
     def plan(self, request: Request, layout: object | None = None) -> Planned:
         """The plan of the request, with every gap's safety known; raises BadPlan with all that is wrong."""
@@ -75,7 +74,7 @@ class Composer:
         status = 404 if faults else 422
         chosen = None
         if layout is None:
-            chosen = None if faults else self._begin(request).layout
+            chosen = None if faults else self.begin(request).layout
         else:
             try:
                 chosen = _given(layout)
@@ -94,13 +93,16 @@ class Composer:
         if named and request.layout is not None and request.layout not in layouts:
             yield Fault("layout", f'no layout "{request.layout}", {nearest(request.layout, layouts)}')
 
-    def _begin(self, request: Request) -> _Work:
+    def begin(self, request: Request) -> Work:
+        """What the request means here, and the plan of its article where that is kept already."""
         degraded: list[Degraded] = []
         name = self._site_name(request)
         if request.site is not None and request.site != name:
             degraded.append(Degraded.UNKNOWN_SITE)
         site = self._edition.settings.sites[name]
-        return _Work(request, name, site, self._layout(request, site, degraded), self._shelf.stock, degraded)
+        layout = self._layout(request, site, degraded)
+        known = self._plans.find((request.html, layout.name, request.device)) if site.ads else _uncut(request)
+        return Work(request, name, site, layout, self._shelf.stock, degraded, known)
 
     def _site_name(self, request: Request) -> str:
         settings = self._edition.settings
@@ -115,21 +117,17 @@ class Composer:
             name = site.layout_for(request.facts.section, request.facts.tags, request.device)
         return self._edition.layouts[name]
 
-    def _laid(self, work: _Work, expired: Callable[[], bool]) -> tuple[Laid, Timings]:
-        """The article cut at its slots; uncut where the site shows no ads, or the time is over."""
-        if not work.site.ads:
-            return Laid((Piece(work.request.html, sacred=True),)), ()
-        found = self._plans.find(work.key)
-        if found is not None:
-            work.cached = True
-            return found, ()
+    def _laid(self, work: Work, expired: Callable[[], bool]) -> tuple[Laid, Timings]:
+        """The article cut at its slots; uncut where the time is over."""
+        if work.known is not None:
+            return work.known, ()
         if expired():
             work.degraded.append(Degraded.DEADLINE)
-            return Laid((Piece(work.request.html, sacred=True),)), ()
-        return self._plans.make(work.key, work.layout)
+            return _uncut(work.request), ()
+        return self._plans.make((work.request.html, work.layout.name, work.request.device), work.layout)
 
     def _decided(
-        self, work: _Work, laid: Laid, now: datetime, expired: Callable[[], bool]
+        self, work: Work, laid: Laid, now: datetime, expired: Callable[[], bool]
     ) -> tuple[tuple[Decision, ...], float]:
         """Who stands in each slot, page slots first, and how long that took."""
         started = perf_counter()
@@ -141,7 +139,7 @@ class Composer:
         return (*(Empty(slot, Unfilled.TEMPLATE) for slot in lost), *decisions), (perf_counter() - started) * 1000
 
     def _decide(
-        self, work: _Work, slots: tuple[Slot, ...], now: datetime, expired: Callable[[], bool]
+        self, work: Work, slots: tuple[Slot, ...], now: datetime, expired: Callable[[], bool]
     ) -> tuple[Decision, ...]:
         if not slots:
             return ()
@@ -168,7 +166,7 @@ class Composer:
         seed = request.seed or request.request_id or token_hex(8)
         return settle(shortlist(work.stock.inventory, slots, facts, now=now, seed=seed))
 
-    def _rendered(self, work: _Work, laid: Laid, decisions: tuple[Decision, ...], timings_ms: Timings) -> Page:
+    def _rendered(self, work: Work, laid: Laid, decisions: tuple[Decision, ...], timings_ms: Timings) -> Page:
         started = perf_counter()
         own = len(decisions) - len(laid.boxes)
         article = tuple(_article(laid, decisions, own, work.stock)) if decisions else laid.stretches
@@ -192,11 +190,11 @@ class Composer:
             degraded=tuple(dict.fromkeys(work.degraded)),
             warnings=(*work.request.warnings, *laid.warnings),
             timings_ms=(*timings_ms, ("render", (perf_counter() - started) * 1000)),
-            cached=work.cached,
+            cached=work.known is not None and work.site.ads,
             cacheable_s=0 if work.degraded else work.site.cache_max_age_s,
         )
 
-    def _frame(self, work: _Work) -> Frame:
+    def _frame(self, work: Work) -> Frame:
         """The page around the article; the plain one where the template fails."""
         if work.frame is None:
             context = _context(work)
@@ -223,8 +221,11 @@ class Composer:
 
 
 @dataclass(slots=True)
-class _Work:
-    """One request on its way: what it asked for, what that meant, and what went wrong so far."""
+class Work:
+    """One request on its way: what it asked for, what that means here, and what went wrong so far.
+
+    `known` is the article as it was cut for an earlier reader.
+    """
 
     request: Request
     site_name: str
@@ -232,12 +233,12 @@ class _Work:
     layout: Layout
     stock: Stock
     degraded: list[Degraded]
+    known: Laid | None
     frame: Frame | None = None
-    cached: bool = False
 
-    @property
-    def key(self) -> Key:
-        return self.request.html, self.layout.name, self.request.device
+
+def _uncut(request: Request) -> Laid:
+    return Laid((Piece(request.html, sacred=True),))
 
 
 def _given(value: object) -> Layout:
@@ -248,7 +249,7 @@ def _given(value: object) -> Layout:
     return compile_layout(file, file.name or "layout")
 
 
-def _context(work: _Work) -> PageContext:
+def _context(work: Work) -> PageContext:
     facts = work.request.facts
     return PageContext(
         site=work.site.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from adlayout.web.limits import Deadline
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 SHORT = Request("<p>one</p><p>two</p><p>three</p>", output=Output.FRAGMENT)
-LATE = Deadline(1, 1, now=iter([0.0, 0.002, 0.002, 0.002]).__next__)
+LATE = Deadline(1, 1, now=chain([0.0], repeat(0.002)).__next__)
 
 
 @pytest.fixture
@@ -33,23 +34,23 @@ def long_article(number: int = 0) -> Request:
     return Request("<p>The river rose again.</p>" * 1_500 + f"<p>{number}</p>", output=Output.FRAGMENT)
 
 
-async def composed(lane: Lane, composer: Composer, request: Request, deadline: Deadline | None = None) -> Page:
+async def composed(lane: Lane, request: Request, deadline: Deadline | None = None) -> Page:
     waiting = deadline or Deadline(None, 60_000)
-    return await lane.compose(request, lambda: composer.compose(request, now=NOW), waiting)
+    return await lane.compose(request, NOW, waiting)
 
 
 def test_a_long_article_gets_its_ads_where_the_time_allows(composer: Composer) -> None:
-    page = asyncio.run(composed(Lane(composer), composer, long_article()))
+    page = asyncio.run(composed(Lane(composer), long_article()))
     assert (page.degraded, page.cached, len(page.decisions)) == ((), False, 99)
 
 
 def test_a_long_article_comes_back_in_time_and_its_next_reader_gets_the_ads(composer: Composer) -> None:
     async def two_readers() -> tuple[Page, Page]:
         lane = Lane(composer)
-        first = await composed(lane, composer, long_article(), LATE)
+        first = await composed(lane, long_article(), LATE)
         # The lane is one thread: when the next article is done, so is the one that was given up.
-        await composed(lane, composer, long_article(1))
-        return first, await composed(lane, composer, long_article(), LATE)
+        await composed(lane, long_article(1))
+        return first, await composed(lane, long_article())
 
     first, second = asyncio.run(two_readers())
     assert (first.degraded, first.decisions, text_of(first)) == ((Degraded.DEADLINE,), (), long_article().html)
@@ -61,7 +62,7 @@ def test_short_articles_pass_a_long_one(composer: Composer) -> None:
         lane, arrived = Lane(composer), list[str]()
 
         async def run(name: str, request: Request) -> None:
-            await composed(lane, composer, request)
+            await composed(lane, request)
             arrived.append(name)
 
         await asyncio.gather(run("long", long_article()), run("short", SHORT))
@@ -73,7 +74,7 @@ def test_short_articles_pass_a_long_one(composer: Composer) -> None:
 def test_long_articles_beyond_what_can_be_planned_come_back_without_ads(composer: Composer) -> None:
     async def crowd() -> list[Page]:
         lane = Lane(composer)
-        return list(await asyncio.gather(*(composed(lane, composer, long_article(n)) for n in range(10))))
+        return list(await asyncio.gather(*(composed(lane, long_article(n)) for n in range(10))))
 
     pages = asyncio.run(crowd())
     assert [page.degraded for page in pages] == [()] * 8 + [(Degraded.SHED,)] * 2

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -186,9 +185,7 @@ def in_a_crowd(newsroom: Newsroom) -> Page:
         composer = Composer(newsroom.edition, Shelf())
         lane, in_time = Lane(composer), Deadline(None, 60_000)
         asked = [Request("<p>x</p>" * 2_001 + str(number)) for number in range(9)]
-        return await asyncio.gather(
-            *(lane.compose(one, partial(composer.compose, one, now=NOW), in_time) for one in asked)
-        )
+        return await asyncio.gather(*(lane.compose(one, NOW, in_time) for one in asked))
 
     return asyncio.run(crowd())[-1]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from adlayout.compose import Composer
@@ -30,12 +32,14 @@ class Lane:
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="adlayout-desk")
         self._waiting = 0
 
-    async def compose(self, request: Request, compose: Callable[[], Page], deadline: Deadline) -> Page:
-        """What `compose` makes of the request; where that is not done in time, the page without ads.
+    async def compose(self, request: Request, now: datetime, deadline: Deadline) -> Page:
+        """The page of the request; where that is not done in time, the page without ads.
 
         The work goes on all the same, so that the next reader of the article finds its plan.
         """
-        if not _is_long(request.html) or self._composer.knows(request):
+        work = self._composer.begin(request)
+        compose = partial(self._composer.finish, work, now=now, expired=deadline.passed)
+        if work.known is not None or not _is_long(request.html):
             return compose()
         if self._waiting >= _MOST_WAITING:
             return self._composer.bare(request, Degraded.SHED)

@@ -40,6 +40,11 @@ def json_answer(value: object, status: int = 200, headers: Mapping[str, str] | N
 
 
 def _html_body(page: Page, charset: Charset) -> bytes:
+    if charset.codec == "utf-8":
+        try:
+            return "".join([piece.text for piece in page.pieces]).encode()
+        except UnicodeEncodeError:
+            pass  # bytes of the article that are invalid: what they become is not what becomes of our own text
     article, own = charset.encode_article, charset.encode_own
     return b"".join([article(piece.text) if piece.sacred else own(piece.text) for piece in page.pieces])
 

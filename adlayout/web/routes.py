@@ -23,7 +23,6 @@ from adlayout.assemble import Edition
 from adlayout.compose import Composer
 from adlayout.errors import BadPlan
 from adlayout.model import Degraded, Output, Page, Piece
-from adlayout.model import Request as Asked
 from adlayout.telemetry.logs import QUIET, Log, failure
 from adlayout.upkeep import Shelf
 from adlayout.web.charsets import without_surrogates
@@ -144,7 +143,7 @@ class Doors:
         request = received.request
         deadline = Deadline(request.timeout_ms, self.edition.settings.server.timeout_ms)
         try:
-            page = await self.lane.compose(request, partial(self._compose, request, deadline), deadline)
+            page = await self.lane.compose(request, datetime.now(UTC), deadline)
             answer = page_answer(page, received, as_json=as_json)
         except Exception as exc:
             self.log("compose_failed", request_id=request.request_id, **failure(exc))
@@ -152,9 +151,6 @@ class Doors:
             answer = page_answer(page, received, as_json=as_json)
         scope["page"], scope["request_id"] = page, request.request_id
         return answer
-
-    def _compose(self, request: Asked, deadline: Deadline) -> Page:
-        return self.composer.compose(request, now=datetime.now(UTC), expired=deadline.passed)
 
     def _store_state(self) -> str:
         if not self.stored:
