@@ -38,13 +38,12 @@ class Lane:
         The work goes on all the same, so that the next reader of the article finds its plan.
         """
         work = self._composer.begin(request)
-        compose = partial(self._composer.finish, work, now=now, expired=deadline.passed)
         if work.known is not None or not _is_long(request.html):
-            return compose()
+            return self._composer.finish(work, now=now, expired=deadline.passed)
         if self._waiting >= _MOST_WAITING:
             return self._composer.bare(request, Degraded.SHED)
         self._waiting += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, compose)
+        future = asyncio.get_running_loop().run_in_executor(self._pool, partial(self._composer.finish, work, now=now))
         future.add_done_callback(self._finished)
         done, _ = await asyncio.wait({future}, timeout=deadline.left_s)
         return done.pop().result() if done else self._composer.bare(request, Degraded.DEADLINE)
