@@ -183,10 +183,10 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `place` returns: the slots in document order, every gap's judgement, the ads that were dropped."""
+    """The slots in document order and the ads that were dropped; `gaps` are every gap's judgement, where one asked."""
 
     slots: tuple[Slot, ...]
-    gaps: tuple[Judgement, ...]
+    gaps: tuple[Judgement, ...] = ()
     dropped: tuple[Dropped, ...] = ()
 
 

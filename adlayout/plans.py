@@ -13,6 +13,7 @@ from typing import TypeAlias
 from adlayout.article.parse import Parsed, parse
 from adlayout.article.verify import holds, is_balanced, unsafe_gaps
 from adlayout.model import Article, Device, Judgement, Piece, Plan, Reason, Refusal, Timings, Verdict
+from adlayout.placement.explain import explain
 from adlayout.placement.layout import Layout
 from adlayout.placement.place import place
 from adlayout.rendering.slot import SlotBox, box
@@ -81,7 +82,7 @@ def lay(html: str, layout: Layout) -> tuple[Laid, Timings]:
     plan = place(parsed.article, layout)
     clock.append(perf_counter())
     if plan.slots and not holds(parsed, _gaps(plan)):
-        plan = prove(parsed, layout)
+        plan = _proven(parsed, place(parsed.article, layout, _unsafe(parsed)))
     warnings = (*parsed.article.warnings, *(() if is_balanced(parsed) else ("unbalanced_article",)))
     clock.append(perf_counter())
     spent = [(after - before) * 1000 for before, after in pairwise(clock)]
@@ -90,14 +91,18 @@ def lay(html: str, layout: Layout) -> tuple[Laid, Timings]:
 
 
 def judge(html: str, layout: Layout, device: Device) -> Planned:
-    """The plan with every gap's safety known and everything measured."""
+    """The plan with every gap judged, its safety known and everything measured."""
     parsed = parse(html, replace(layout.needs, words=True, chars=True))
-    return Planned(parsed.article, prove(parsed, layout), layout.name, device)
+    plan = _proven(parsed, explain(parsed.article, layout, _unsafe(parsed)))
+    return Planned(parsed.article, plan, layout.name, device)
 
 
-def prove(parsed: Parsed, layout: Layout) -> Plan:
-    """Places among the gaps that are safe alone, then takes the last ad away until all hold together."""
-    plan = place(parsed.article, layout, unsafe_gaps(parsed, range(len(parsed.points))))
+def _unsafe(parsed: Parsed) -> frozenset[int]:
+    return unsafe_gaps(parsed, range(len(parsed.points)))
+
+
+def _proven(parsed: Parsed, plan: Plan) -> Plan:
+    """The plan without its last ads, until those that are left hold together."""
     while plan.slots and not holds(parsed, _gaps(plan)):
         plan = _without_last(plan)
     return plan

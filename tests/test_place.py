@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from adlayout.model import Article, Block, Dropped, Judgement, Plan, Reason, Refusal, Slot, SlotStyle, Verdict
+from adlayout.placement.explain import explain
 from adlayout.placement.layout import Layout, compile_layout
 from adlayout.placement.measures import Measure
 from adlayout.placement.place import place
@@ -64,7 +65,9 @@ CASES = [Case(**row) for row in TABLE["cases"]]
 @pytest.mark.parametrize("case", CASES, ids=[case.why for case in CASES])
 def test_ads_stand_where_the_case_draws_them(case: Case) -> None:
     layout = layout_of(**case.inline)
-    plan = place(article_of(case.blocks, layout), layout)
+    article = article_of(case.blocks, layout)
+    plan = explain(article, layout)
+    assert place(article, layout) == replace(plan, gaps=()), case.why
     told = {
         verdict: {j.gap: " ".join(r.rule for r in j.reasons) for j in plan.gaps if j.verdict is verdict}
         for verdict in (Verdict.REFUSED, Verdict.FREE)
@@ -77,7 +80,7 @@ def test_ads_stand_where_the_case_draws_them(case: Case) -> None:
 def test_a_plan_tells_everything() -> None:
     layout = layout_of(no_before=["h2"], max_ads=1, slots=[{"type": "top", "formats": ["fluid"]}], reserve="none")
     first = Reason.FIRST
-    assert place(article_of("p p H p p p", layout), layout) == Plan(
+    assert explain(article_of("p p H p p p", layout), layout) == Plan(
         slots=(Slot("inline-1", SlotStyle("top", ("fluid",), reserve="none"), 4, 40, due_gap=2),),
         gaps=(
             Judgement(0, 0, Verdict.REFUSED, None, (Refusal(first, "2 paragraphs", "0 paragraphs"),)),
@@ -94,19 +97,19 @@ def test_a_plan_tells_everything() -> None:
 
 def test_a_grid_tells_the_next_due_point_from_the_start() -> None:
     layout = layout_of(anchor="grid")
-    gap = place(article_of("p p p", layout), layout).gaps[3]
+    gap = explain(article_of("p p p", layout), layout).gaps[3]
     assert gap.reasons == (Refusal(Reason.EVERY, "4 paragraphs", "3 paragraphs"),)
 
 
 def test_an_unsafe_gap_is_refused_and_its_ad_moves() -> None:
     layout = layout_of()
-    plan = place(article_of("p p p", layout), layout, frozenset({2}))
+    plan = explain(article_of("p p p", layout), layout, frozenset({2}))
     assert [(slot.gap, slot.due_gap) for slot in plan.slots] == [(3, 2)]
     assert [refusal.rule for refusal in plan.gaps[2].reasons] == [Reason.UNSAFE_MARKUP]
 
 
 def test_an_article_without_blocks_has_one_gap_without_a_place() -> None:
-    (gap,) = place(Article("", (), (None,)), layout_of()).gaps
+    (gap,) = explain(Article("", (), (None,)), layout_of()).gaps
     assert [refusal.rule for refusal in gap.reasons] == [Reason.UNSAFE_MARKUP, Reason.FIRST]
 
 

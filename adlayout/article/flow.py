@@ -82,10 +82,10 @@ def _counts_inside(element: Element, count: Count) -> bool:
 
 def is_enough_text(piece: Piece, count: Count) -> bool:
     """Whether the piece is text, and as much of it as a counted block needs."""
-    if piece.media and not piece.line:
+    if piece.media and not piece.seen:
         return False
-    enough_words = has_word(piece.line) if count.min_words == 1 else words(piece.line) >= count.min_words
-    return enough_words and len(piece.line) >= count.min_chars
+    enough_words = has_word(piece.text) if count.min_words == 1 else words(piece.line) >= count.min_words
+    return enough_words and (not count.min_chars or len(piece.line) >= count.min_chars)
 
 
 def _container(
@@ -209,8 +209,7 @@ def _anonymous(entries: Sequence[Entry], inked: Sequence[int]) -> Iterator[Stret
     # White space between phrasing elements parts their words.
     nodes = [node for kind, node in entries[inked[0] : inked[-1] + 1] if kind is not Kind.ASIDE] if inked else []
     text, media = look(nodes)
-    line = trim(text)
-    if not media and not line:
-        return
     lone = lone_media(nodes)
-    yield Stretch(inked[0], inked[-1], Piece("img" if lone else None, nodes, lone, text, line, media))
+    piece = Piece("img" if lone else None, nodes, lone, text, media=media)
+    if media or piece.seen:
+        yield Stretch(inked[0], inked[-1], piece)

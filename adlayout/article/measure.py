@@ -21,6 +21,14 @@ def trim(text: str) -> str:
     return " ".join(text.split()).strip(" " + ZERO_WIDTH)
 
 
+def ends_in(text: str, end: str) -> bool:
+    """Whether the last that can be seen of the text is this."""
+    tail = text.rstrip()
+    while tail and tail[-1] in ZERO_WIDTH:
+        tail = tail.rstrip(ZERO_WIDTH).rstrip()
+    return tail.endswith(end)
+
+
 def is_visible(text: str) -> bool:
     """Whether anything in the text can be seen."""
     return not text.isspace() and bool(trim(text))

@@ -65,7 +65,7 @@ def _block(stretch: Stretch, number: int, points: Points, matcher: Matcher, coun
 
 
 def _is_hollow(piece: Piece) -> bool:
-    return not piece.line and (not piece.media or piece.tag == "a")
+    return not piece.seen and (not piece.media or piece.tag == "a")
 
 
 def _mapped(article: Article) -> Article:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from turbohtml import Element, Node, Text, parse_fragment
 
-from adlayout.article.measure import is_visible, trim
+from adlayout.article.measure import ends_in, has_word, is_visible, trim
 from adlayout.article.nodes import is_displayed, is_hidden, look
 
 # A line of bold text longer than this is a paragraph that happens to be bold.
@@ -28,49 +28,56 @@ _PART = re.compile(
 _TAG = re.compile(r"[a-zA-Z][a-zA-Z0-9]*\Z")
 
 
-class Piece(NamedTuple):
+class Piece:
     """What a selector is asked about: an element, or the nodes of an anonymous paragraph.
 
     `elements` are those that CSS may match: the element itself, or what makes up a lone media run; none otherwise.
-    `line` is the text as a reader sees it: white space collapsed, nothing invisible at its ends.
     """
 
-    tag: str | None
-    nodes: Sequence[Node]
-    elements: tuple[Element, ...]
-    text: str
-    line: str
-    media: bool
+    __slots__ = ("_line", "elements", "media", "nodes", "tag", "text")
+
+    def __init__(
+        self, tag: str | None, nodes: Sequence[Node], elements: tuple[Element, ...], text: str, *, media: bool
+    ) -> None:
+        self.tag, self.nodes, self.elements, self.text, self.media = tag, nodes, elements, text, media
+        self._line: str | None = None
+
+    @property
+    def line(self) -> str:
+        """The text as a reader sees it: white space collapsed, nothing invisible at its ends."""
+        if self._line is None:
+            self._line = trim(self.text)
+        return self._line
 
     @property
     def seen(self) -> bool:
         """Whether there is text to see."""
-        return bool(self.line)
+        return has_word(self.text) or bool(self.line)
 
 
 def piece_of(element: Element) -> Piece:
     """The piece that is one element."""
     nodes = (element,)
     text, media = look(nodes)
-    return Piece(element.tag, nodes, nodes, text, trim(text), media)
+    return Piece(element.tag, nodes, nodes, text, media=media)
 
 
 def _bold_line(piece: Piece) -> bool:
-    if piece.tag not in _LINES or not 0 < len(piece.line) < _BOLD_LINE_CHARS:
+    if piece.tag not in _LINES:
         return False
-    waiting = [node for outer in piece.nodes for node in ([outer] if piece.tag is None else outer.children)]
+    waiting = [node for outer in piece.nodes for node in ([outer] if piece.tag is None else outer.children)][::-1]
     while waiting:
         node = waiting.pop()
         if isinstance(node, Text):
             if is_visible(node.data):
                 return False
         elif isinstance(node, Element) and node.tag not in {"b", "strong"} and not is_hidden(node):
-            waiting.extend(node.children if is_displayed(node) else ())
-    return True
+            waiting.extend(reversed(node.children) if is_displayed(node) else ())
+    return 0 < len(piece.line) < _BOLD_LINE_CHARS
 
 
 def _media_only(piece: Piece) -> bool:
-    return piece.media and not piece.line and piece.tag in _LINES
+    return piece.media and piece.tag in _LINES and not piece.seen
 
 
 def _floated(piece: Piece) -> bool:
@@ -88,11 +95,11 @@ def _caption(piece: Piece) -> bool:
 
 
 def _lead_in(piece: Piece) -> bool:
-    return piece.line.endswith(":") and piece.tag in _LINES
+    return piece.tag in _LINES and ends_in(piece.text, ":")
 
 
 def _empty_block(piece: Piece) -> bool:
-    return not piece.line and not piece.media
+    return not piece.media and not piece.seen
 
 
 _LINES = frozenset({"p", "div", None})

@@ -1,38 +1,31 @@
-"""Placement: the article's gaps judged by a layout's rules, and its ads given to those that pass. Pure and linear."""
+"""Placement: the gaps of an article that pass a layout's rules, and the ads given to some of them. Pure and linear."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Mapping
 
-from adlayout.model import Article, Judgement, Plan, Refusal, Slot, Verdict
+from adlayout.model import Article, Plan, Slot
 from adlayout.placement.layout import Layout
-from adlayout.placement.rules import Context, Rule
-from adlayout.placement.select import Selection, select
-
-Refusals: TypeAlias = tuple[Refusal, ...]
+from adlayout.placement.rules import Context
+from adlayout.placement.select import select
 
 
 def place(article: Article, layout: Layout, unsafe: frozenset[int] = frozenset()) -> Plan:
-    """The plan of an article: gates, then the hard rules of each gap, then selection among those that pass.
+    """The slots of an article: gates, then the hard rules of each gap, then selection among those that pass.
 
     `unsafe` are the gaps in which an ad would change the article's tree.
     """
     context = Context(article, unsafe)
-    gaps = range(context.last_gap + 1)
-    if gate := _refusals(layout.gates, 0, context)[:1]:
-        return Plan((), tuple(Judgement(gap, article.offsets[gap], Verdict.REFUSED, None, gate) for gap in gaps))
-    refused = [_refusals(layout.rules, gap, context) for gap in gaps]
-    chosen = select(context, [not refusals for refusals in refused], layout.schedule)
-    slots = _slots(article, layout, chosen)
-    return Plan(slots, _judgements(article, refused, chosen, slots), chosen.dropped)
+    if any(gate.refuse(0, context) is not None for gate in layout.gates):
+        return Plan(())
+    # The first refusal settles a gap; who wants to know them all asks `explain`.
+    allowed = [all(rule.refuse(gap, context) is None for rule in layout.rules) for gap in range(context.last_gap + 1)]
+    choice = select(context, allowed, layout.schedule)
+    return Plan(slots_of(article, layout, choice.ads), dropped=tuple(choice.dropped))
 
 
-def _refusals(rules: Sequence[Rule], gap: int, context: Context) -> Refusals:
-    return tuple(refusal for rule in rules if (refusal := rule.refuse(gap, context)) is not None)
-
-
-def _slots(article: Article, layout: Layout, chosen: Selection) -> tuple[Slot, ...]:
+def slots_of(article: Article, layout: Layout, ads: Mapping[int, int]) -> tuple[Slot, ...]:
+    """The slots in document order; `ads` leads from a gap to the gap where its ad was due."""
     return tuple(
         Slot(
             id=f"inline-{number + 1}",
@@ -41,19 +34,5 @@ def _slots(article: Article, layout: Layout, chosen: Selection) -> tuple[Slot, .
             offset=article.offsets[gap],
             due_gap=due,
         )
-        for number, (gap, due) in enumerate(sorted(chosen.ads.items()))
-    )
-
-
-def _judgements(
-    article: Article, refused: Sequence[Refusals], chosen: Selection, slots: tuple[Slot, ...]
-) -> tuple[Judgement, ...]:
-    ids = {slot.gap: slot.id for slot in slots}
-    return tuple(
-        Judgement(gap, article.offsets[gap], Verdict.SLOT, ids[gap])
-        if gap in ids
-        else Judgement(gap, article.offsets[gap], Verdict.REFUSED, None, refusals)
-        if refusals
-        else Judgement(gap, article.offsets[gap], Verdict.FREE, None, chosen.free[gap])
-        for gap, refusals in enumerate(refused)
+        for number, (gap, due) in enumerate(sorted(ads.items()))
     )
