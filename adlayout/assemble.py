@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from adlayout.checks import (
     Read,
     inventory_faults,
+    inventory_warnings,
     layout_data_faults,
     layout_warnings,
     markup_faults,
@@ -81,6 +82,7 @@ def assemble(directory: Path, env: Mapping[str, str]) -> Edition:
             *settings.warnings,
             *layout_warnings(layouts),
             *slot_warnings(layouts, templates),
+            *inventory_warnings(inventory),
             *_unread(directory),
         ),
     )

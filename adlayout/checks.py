@@ -14,7 +14,7 @@ from adlayout.article.contain import escape_of
 from adlayout.article.selectors import NAMES, selector_fault
 from adlayout.config.faults import nearest
 from adlayout.config.source import Source
-from adlayout.decision.files import dangling, repeated, to_rows
+from adlayout.decision.files import dangling, idle, repeated, to_rows
 from adlayout.decision.inventory import read_inventory
 from adlayout.decision.schema import CreativeRow, InventoryFile
 from adlayout.errors import Fault
@@ -146,6 +146,13 @@ def inventory_faults(files: Sequence[Read[InventoryFile]]) -> Iterator[Fault]:
     for file, twice in zip(files, repeated(file.contents for file in files), strict=True):
         for fault in (*twice, *dangling(file.contents, rows)):
             yield file.source.placed(fault)
+
+
+def inventory_warnings(files: Iterable[Read[InventoryFile]]) -> Iterator[Fault]:
+    """Limits that are not held."""
+    for file in files:
+        for warning in idle(file.contents):
+            yield file.source.placed(warning, key=True)
 
 
 def markup_faults(files: Sequence[Read[InventoryFile]], templates: Templates) -> Iterator[Fault]:

@@ -72,6 +72,22 @@ def test_programs_are_told_faults_and_warnings_alike(capsys: Run) -> None:
     assert json.loads(capsys.readouterr().out) == {"ok": True, "faults": [], "warnings": [warning]}
 
 
+def test_a_limit_that_is_not_held_is_a_warning(capsys: Run) -> None:
+    _put(
+        "inventory/ads.yaml",
+        "campaigns: [{id: c, frequency_caps: [{max: 1, per: day}]}]\n"
+        "flights: [{id: f, campaign: c, creatives: [{id: x}], daily_cap: 9}]\n"
+        "creatives: [{id: x, kind: html, markup: one, trackers: {}}]\n",
+    )
+    assert main(["check"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "warning config/inventory/ads.yaml:1:21: campaigns.0.frequency_caps: is kept and has no effect:"
+        " nothing is counted yet",
+        "warning config/inventory/ads.yaml:2:54: flights.0.daily_cap: is kept and has no effect:"
+        " nothing is counted yet",
+    ]
+
+
 def test_programs_are_told_the_place_apart_from_the_message(capsys: Run) -> None:
     _put("layouts/news.yaml", "version: 1\nname: nwes\n")
     assert main(["check", "--json"]) == 1

@@ -59,6 +59,19 @@ def test_loading_says_what_changed(ads: str, clean_store: str, capsys: pytest.Ca
     ]
 
 
+def test_loading_a_limit_that_is_not_held_says_so(
+    clean_store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "capped.yaml").write_text(
+        "campaigns: [{id: c}]\ncreatives: [{id: x, kind: html, markup: one}]\n"
+        "flights: [{id: f, campaign: c, creatives: [{id: x}], goal: {type: view, units: 9}}]\n"
+    )
+    assert adlayout("load", "capped.yaml", "--redis-url", clean_store) == 0
+    assert capsys.readouterr().err == (
+        "warning capped.yaml:3:54: flights.0.goal: is kept and has no effect: nothing is counted yet\n"
+    )
+
+
 def test_loading_adds_to_what_is_there(
     ads: str, tmp_path: Path, clean_store: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,7 +17,7 @@ from adlayout.cli.terminal import complain, warn
 from adlayout.config.effective import FILE, load_settings
 from adlayout.config.read import fit, open_source
 from adlayout.config.source import Source
-from adlayout.decision.files import dangling, merged, repeated, to_rows
+from adlayout.decision.files import dangling, idle, merged, repeated, to_rows
 from adlayout.decision.inventory import read_inventory
 from adlayout.decision.schema import InventoryFile
 from adlayout.errors import AdlayoutError, ConfigError, Fault, StoreError
@@ -147,6 +147,8 @@ async def _load(store: Store, files: list[_File], *, replaces: bool, as_json: bo
     if faults := tuple(_faults(files, after)):
         raise ConfigError(faults)
     revision = await store.publish(rows, replace=replaces)
+    for warning in (file.source.placed(one, key=True) for file in files for one in idle(file.contents)):
+        warn(str(warning))
     changes = {kind: _change(old, new) for kind, old, new in _kinds(before, after)}
     if as_json:
         print(_json({"revision": revision} | {kind: asdict(change) for kind, change in changes.items()}))

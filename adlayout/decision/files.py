@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from adlayout.config.read import validate
 from adlayout.decision.schema import CampaignRow, CreativeRow, FlightRow, InventoryFile
 from adlayout.errors import ConfigError, Fault
 from adlayout.rows import Rows
+
+# What only counting could hold.
+_IDLE: Final[Mapping[str, tuple[str, ...]]] = {
+    "campaigns": ("frequency_caps",),
+    "flights": ("goal", "daily_cap", "lifetime_cap", "frequency_caps", "roadblock"),
+    "creatives": ("trackers",),
+}
 
 
 def parse_inventory(data: object, known: Rows | None = None) -> Rows:
@@ -66,6 +74,15 @@ def _dangling(file: InventoryFile, rows: Rows) -> Iterator[Fault]:
         for nth, share in enumerate(flight.creatives):
             if share.id not in rows.creatives:
                 yield Fault(f"flights.{at}.creatives.{nth}.id", f'no creative "{share.id}"')
+
+
+def idle(file: InventoryFile) -> Iterator[Fault]:
+    """A warning for each limit that is kept and not held: who wrote it must not believe that it is."""
+    for kind, keys in _IDLE.items():
+        for at, row in enumerate(getattr(file, kind)):
+            for key in keys:
+                if getattr(row, key) != type(row).model_fields[key].default:
+                    yield Fault(f"{kind}.{at}.{key}", "is kept and has no effect: nothing is counted yet")
 
 
 def _texts(rows: Iterable[CampaignRow | FlightRow | CreativeRow]) -> Mapping[str, str]:
