@@ -9,7 +9,7 @@ from typing import TypeAlias
 from turbohtml import Element, Node, Text, parse_fragment
 
 from adlayout.article.measure import ends_in, has_word, is_visible, trim
-from adlayout.article.nodes import is_displayed, is_hidden, look
+from adlayout.article.nodes import holds_word, is_displayed, is_hidden, look
 
 # A line of bold text longer than this is a paragraph that happens to be bold.
 _BOLD_LINE_CHARS = 80
@@ -112,6 +112,9 @@ NAMES: dict[str, Callable[[Piece], bool]] = {
     ":empty-block": _empty_block,
 }
 
+_OF_ATTRIBUTES = frozenset([":floated", ":caption"])
+_OF_NO_TEXT = frozenset([":empty-block", ":media-only"])
+
 _Test: TypeAlias = Callable[[Piece], bool]
 _NONE: frozenset[str] = frozenset()
 
@@ -186,5 +189,12 @@ def _spelled(selector: str) -> str:
 
 
 def _named(root: Element, name: str) -> list[Element]:
-    test = NAMES[name]
-    return [element for element in root.select("*") if test(piece_of(element))]
+    """The elements of a name; the text of as few of them as can be is read, since each holds that of all inside it."""
+    test, every = NAMES[name], root.select("*")
+    if name in _OF_ATTRIBUTES:
+        return [element for element in every if test(Piece(element.tag, (), (element,), "", media=False))]
+    if name in _OF_NO_TEXT:
+        every = [element for element in every if not holds_word(element)]
+    if name != ":empty-block":
+        every = [element for element in every if element.tag in _LINES]
+    return [element for element in every if test(piece_of(element))]
