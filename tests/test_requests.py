@@ -87,6 +87,18 @@ def test_the_reader_may_come_in_a_header_to_stay_out_of_logs() -> None:
     assert received.request == Request(html="", unit="visitor-42", request_id="r-1")
 
 
+def test_requests_that_ask_for_the_same_share_neither_article_nor_id_nor_reader() -> None:
+    asked = [
+        read_request(html, {b"content-type": b"text/html", b"x-request-id": id, b"adlayout-unit": unit}, b"layout=wide")
+        for html, id, unit in ((b"<p>a", b"r-1", b"v-1"), (b"<p>b", b"r-2", b"v-1"), (b"<p>b", b"r-2", b"v-2"))
+    ]
+    assert [each.request for each in asked] == [
+        Request(html="<p>a", layout="wide", request_id="r-1", unit="v-1"),
+        Request(html="<p>b", layout="wide", request_id="r-2", unit="v-1"),
+        Request(html="<p>b", layout="wide", request_id="r-2", unit="v-2"),
+    ]
+
+
 def test_a_field_of_the_body_wins_over_the_header() -> None:
     assert read_request(b"", HTML | {b"adlayout-unit": b"header"}, b"unit=query").request.unit == "query"
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import count
+from typing import TypeAlias
 from urllib.parse import unquote_plus
 
 from adlayout.errors import Fault, NotAnArticle, UnsupportedBody
@@ -19,6 +21,8 @@ from adlayout.web.fields import FIELDS, LISTS, NUMBERS, Fields, Flaw, Wrong, lea
 from adlayout.web.json_body import read_json
 
 Headers = Mapping[bytes, bytes]
+# The headers of `_HEADER_FIELDS`, in their order.
+Said: TypeAlias = tuple[bytes | None, ...]
 
 # A request of nothing but unknown fields must not blow up the answer's headers.
 _MAX_WARNINGS = 20
@@ -37,6 +41,8 @@ _ATTRIBUTES = "context.attributes"
 # Asking the system for randomness with every request costs more than reading the request.
 _PROCESS = os.urandom(12).hex()
 _NUMBERS = count()
+# A CMS asks with a few queries over and over; longer ones tell of an article, and would fill the memory.
+_SHORT_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +69,42 @@ def read_request(body: bytes, headers: Headers, query: bytes = b"") -> Received:
     if encoding and encoding.strip().lower() != b"identity":
         raise UnsupportedBody("a body with a content-encoding is not taken: send it as it is")
     charset = read_content_type(headers.get(b"content-type", b"").decode("latin-1"))
+    said = tuple(map(headers.get, _HEADER_FIELDS))
     if charset is not None:
-        return _received(charset.decode(body), charset, headers, _query(query) if query else [])
+        ask = _asked_before if len(query) <= _SHORT_QUERY else _asked
+        return _received(charset.decode(body), charset, headers, ask(query, said))
     html, pairs = _json(body)
-    return _received(html, UTF8, headers, pairs)
+    return _received(html, UTF8, headers, _asking([*pairs, *_from_headers(said)]))
 
 
-def _received(html: str, charset: Charset, headers: Headers, pairs: list[tuple[str, object]]) -> Received:
-    fields = read_fields([*pairs, *_from_headers(headers)])
-    return Received(_request(html, fields, headers, charset.label), charset, fields.flaws, fields.mapping("layout"))
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What the fields of a request ask for, whatever the article: `make` lacks but that, its charset and an id."""
+
+    make: partial[Request]
+    request_id: str | None
+    flaws: tuple[Flaw, ...]
+    layout: Mapping[str, object] | None
 
 
-def _request(html: str, fields: Fields, headers: Headers, charset: str) -> Request:
-    if not fields.values and not fields.flaws:
-        return Request(html=html, request_id=request_id_of(headers), charset=charset)
+def _received(html: str, charset: Charset, headers: Headers, asking: _Asking) -> Received:
+    request_id = asking.request_id or request_id_of(headers)
+    request = asking.make(html=html, request_id=request_id, charset=charset.label)
+    return Received(request, charset, asking.flaws, asking.layout)
+
+
+def _asked(query: bytes, said: Said) -> _Asking:
+    return _asking([*_query(query), *_from_headers(said)])
+
+
+_asked_before = lru_cache(maxsize=256)(_asked)
+
+
+def _asking(pairs: list[tuple[str, object]]) -> _Asking:
+    fields = read_fields(pairs)
     device = fields.text("device")
-    return Request(
-        html=html,
+    make = partial(
+        Request,
         facts=_facts(fields) if fields.values.keys() & _ARTICLE_FIELDS else ArticleFacts(),
         site=fields.text("site"),
         layout=fields.text("layout"),
@@ -88,12 +113,11 @@ def _request(html: str, fields: Fields, headers: Headers, charset: str) -> Reque
         country=fields.text("context.country"),
         keywords=fields.texts("context.keywords"),
         unit=fields.text("unit"),
-        request_id=fields.text("request_id") or request_id_of(headers),
         seed=fields.text("seed"),
         timeout_ms=fields.number("timeout_ms"),
-        charset=charset,
         warnings=_warnings(fields),
     )
+    return _Asking(make, fields.text("request_id"), fields.flaws, fields.mapping("layout"))
 
 
 def _facts(fields: Fields) -> ArticleFacts:
@@ -125,10 +149,10 @@ def request_id_of(headers: Headers) -> str:
     return given if isinstance(given, str) else f"{_PROCESS}{next(_NUMBERS):08x}"
 
 
-def _from_headers(headers: Headers) -> Iterator[tuple[str, object]]:
-    for name, path in _HEADER_FIELDS.items():
-        if name in headers:
-            yield path, _spelled(path, [headers[name].decode("utf-8", "replace").strip()])
+def _from_headers(said: Said) -> Iterator[tuple[str, object]]:
+    for path, value in zip(_HEADER_FIELDS.values(), said, strict=True):
+        if value is not None:
+            yield path, _spelled(path, [value.decode("utf-8", "replace").strip()])
 
 
 def _json(body: bytes) -> tuple[str, list[tuple[str, object]]]:
