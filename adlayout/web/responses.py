@@ -16,7 +16,7 @@ from adlayout.model import Filled, Page
 from adlayout.web.charsets import Charset, without_surrogates
 from adlayout.web.requests import Received
 
-RawHeaders: TypeAlias = tuple[tuple[bytes, bytes], ...]
+RawHeader: TypeAlias = tuple[bytes, bytes]
 
 JSON = "application/json"
 _PLAIN = re.compile(r"[\x21-\x2b\x2d-\x7e]*")  # visible ASCII without the comma that parts a list
@@ -57,36 +57,28 @@ def _json_body(page: Page, received: Received) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _fixed_headers(layout: str, device: str, cacheable_s: int, media: str) -> RawHeaders:
+def _fixed_headers(layout: str, device: str, cacheable_s: int, media: str) -> tuple[RawHeader, ...]:
     """What many answers share: encoded once."""
     name = _header_list((layout,))
-    return _raw(
-        {
-            "Content-Type": media,
-            "Cache-Control": f"public, max-age={cacheable_s}" if cacheable_s > 0 else "private, no-store",
-            "Vary": "Accept",
-            "Adlayout-Layout": name,
-            "Adlayout-Cache-Key": f"layout={name};variation=;device={device}",
-        }
+    return (
+        (b"content-type", media.encode()),
+        (b"cache-control", b"public, max-age=%d" % cacheable_s if cacheable_s > 0 else b"private, no-store"),
+        (b"vary", b"Accept"),
+        (b"adlayout-layout", name.encode()),
+        (b"adlayout-cache-key", f"layout={name};variation=;device={device}".encode()),
     )
 
 
-def _own_headers(page: Page, request_id: str) -> RawHeaders:
-    headers = {
-        "Adlayout-Slots": f"{sum(isinstance(each, Filled) for each in page.decisions)}/{len(page.decisions)}",
-        "X-Request-Id": request_id,
-    }
+def _own_headers(page: Page, request_id: str) -> list[RawHeader]:
+    filled = sum([isinstance(each, Filled) for each in page.decisions])
+    headers = [(b"adlayout-slots", b"%d/%d" % (filled, len(page.decisions))), (b"x-request-id", request_id.encode())]
     if page.degraded:
-        headers["Adlayout-Degraded"] = _header_list(page.degraded)
+        headers.append((b"adlayout-degraded", _header_list(page.degraded).encode()))
     if page.warnings:
-        headers["Adlayout-Warnings"] = _header_list(page.warnings)
+        headers.append((b"adlayout-warnings", _header_list(page.warnings).encode()))
     if page.timings_ms or page.cached:
-        headers["Server-Timing"] = _server_timing(page)
-    return _raw(headers)
-
-
-def _raw(headers: Mapping[str, str]) -> RawHeaders:
-    return tuple([(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()])
+        headers.append((b"server-timing", _server_timing(page).encode()))
+    return headers
 
 
 def _header_list(values: Iterable[str]) -> str:
