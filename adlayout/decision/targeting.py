@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from adlayout.decision.reasons import FlightReason
@@ -13,8 +13,7 @@ from adlayout.decision.schema import DAYS, TargetingRow, Terms, zone
 from adlayout.model import Slot
 
 
-@dataclass(frozen=True, slots=True)
-class PageFacts:
+class PageFacts(NamedTuple):
     """What targeting may know of a page and its reader; None and empty where nobody said."""
 
     site: str | None = None
