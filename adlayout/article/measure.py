@@ -31,7 +31,7 @@ def ends_in(text: str, end: str) -> bool:
 
 def is_visible(text: str) -> bool:
     """Whether anything in the text can be seen."""
-    return not text.isspace() and bool(trim(text))
+    return has_word(text) or bool(trim(text))
 
 
 def has_word(text: str) -> bool:

@@ -143,7 +143,7 @@ def _spans(source: str, flow: Flow) -> tuple[Span | None, ...]:
 def _own_span(source: str, entry: Entry) -> Span | None:
     if not isinstance(entry.node, Element):
         return None
-    if entry.kind in {Kind.OPEN, Kind.CLOSE}:
+    if entry.kind is Kind.OPEN or entry.kind is Kind.CLOSE:
         return _edge_span(entry)
     span = span_of(entry.node)
     if span is None or span[1] is not None or entry.node.tag not in {"svg", "math"}:

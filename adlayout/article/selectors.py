@@ -8,11 +8,12 @@ from typing import TypeAlias
 
 from turbohtml import Element, Node, Text, parse_fragment
 
-from adlayout.article.measure import ends_in, has_word, is_visible, trim
+from adlayout.article.measure import ends_in, is_visible, trim
 from adlayout.article.nodes import holds_word, is_displayed, is_hidden, look
 
 # A line of bold text longer than this is a paragraph that happens to be bold.
 _BOLD_LINE_CHARS = 80
+_BOLD = frozenset(["b", "strong"])
 _FLOATED_CLASSES = frozenset({"alignleft", "alignright", "thumbnail"})
 _FLOAT = re.compile(r"(?:^|;)\s*float\s*:\s*(?!none\b)[a-z]", re.IGNORECASE)
 # What stands in quotes is no name.
@@ -52,7 +53,7 @@ class Piece:
     @property
     def seen(self) -> bool:
         """Whether there is text to see."""
-        return has_word(self.text) or bool(self.line)
+        return is_visible(self.text)
 
 
 def piece_of(element: Element) -> Piece:
@@ -65,15 +66,21 @@ def piece_of(element: Element) -> Piece:
 def _bold_line(piece: Piece) -> bool:
     if piece.tag not in _LINES:
         return False
-    waiting = [node for outer in piece.nodes for node in ([outer] if piece.tag is None else outer.children)][::-1]
+    inside = piece.nodes if piece.tag is None else piece.nodes[0].children
+    return not _shows_plain(inside) and 0 < len(piece.line) < _BOLD_LINE_CHARS
+
+
+def _shows_plain(nodes: Sequence[Node]) -> bool:
+    """Whether text is to be seen among the nodes that is not bold."""
+    waiting = [nodes]
     while waiting:
-        node = waiting.pop()
-        if isinstance(node, Text):
-            if is_visible(node.data):
-                return False
-        elif isinstance(node, Element) and node.tag not in {"b", "strong"} and not is_hidden(node):
-            waiting.extend(reversed(node.children) if is_displayed(node) else ())
-    return 0 < len(piece.line) < _BOLD_LINE_CHARS
+        for node in waiting.pop():
+            if isinstance(node, Text):
+                if is_visible(node.data):
+                    return True
+            elif isinstance(node, Element) and node.tag not in _BOLD and not is_hidden(node) and is_displayed(node):
+                waiting.append(node.children)
+    return False
 
 
 def _media_only(piece: Piece) -> bool:
