@@ -118,21 +118,22 @@ def inventory(texts: Rows) -> Inventory:
 
 @given(shortlists(), st.integers(0, 9))
 def test_a_list_that_is_read_in_part_begins_as_the_whole(lists: tuple[Shortlist, ...], most: int) -> None:
-    parts = [tuple(islice(entry, most)) for entry in lists]
-    assert parts == [tuple(entry)[:most] for entry in lists]
+    parts = [tuple(islice(entry.candidates(), most)) for entry in lists]
+    assert parts == [tuple(entry.candidates())[:most] for entry in lists]
 
 
 @given(shortlists(), st.sets(st.sampled_from("abcde")))
 def test_the_first_that_is_not_taken_is_that_of_the_whole_list(lists: tuple[Shortlist, ...], taken: set[str]) -> None:
     assert [entry.fresh(taken) for entry in lists] == [
-        next((candidate for candidate in entry if candidate.creative not in taken), None) for entry in lists
+        next((candidate for candidate in entry.candidates() if candidate.creative not in taken), None)
+        for entry in lists
     ]
 
 
 @given(shortlists())
 def test_the_first_of_the_house_is_that_of_the_whole_list(lists: tuple[Shortlist, ...]) -> None:
     assert [entry.house() for entry in lists] == [
-        next((candidate for candidate in entry if candidate.house), None) for entry in lists
+        next((candidate for candidate in entry.candidates() if candidate.house), None) for entry in lists
     ]
 
 
@@ -140,7 +141,7 @@ def test_the_first_of_the_house_is_that_of_the_whole_list(lists: tuple[Shortlist
 def test_a_page_is_the_same_whoever_read_its_lists_before(lists: tuple[Shortlist, ...], most: int) -> None:
     before = settle(lists)
     for entry in reversed(lists):
-        tuple(islice(entry, most))
+        tuple(islice(entry.candidates(), most))
     assert settle(lists) == before
 
 
@@ -245,7 +246,7 @@ def test_one_inventory_serves_pages_at_any_hour(wishes: Fields, there: str, else
     stock = booked(flight("f", "a", **wishes))
     times = [datetime.fromisoformat(there), datetime.fromisoformat(elsewhere)] * 2
     lists = [shortlist(stock, [Slot("s", SlotStyle())], SPORT, now=now, seed="s") for now in times]
-    assert [[one.creative for one in entry] for (entry,) in lists] == [["a"], []] * 2
+    assert [[one.creative for one in entry.candidates()] for (entry,) in lists] == [["a"], []] * 2
 
 
 @pytest.mark.parametrize("weights", [[16.0] + [1.0] * 11, [1.0] * 12, [0.001] * 11 + [1000.0]])

@@ -42,7 +42,7 @@ def _tried(entry: Shortlist, enough: int) -> set[str | None]:
     """The flights that are drawn until there are enough creatives."""
     flights: set[str | None] = set()
     creatives: set[str] = set()
-    for candidate in entry:
+    for candidate in entry.candidates():
         if len(creatives) >= enough:
             break
         flights.add(candidate.flight)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from adlayout.decision.field import Candidate, Field
 from adlayout.decision.inventory import Inventory
@@ -17,8 +17,8 @@ _NEXT = "\n"  # makes a tier's seed that of the next tier
 _NOTHING: AbstractSet[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Shortlist:
+# A page makes one for each of its slots, and a tuple in half the time of a frozen dataclass.
+class Shortlist(NamedTuple):
     """A slot's candidates, the first to be tried first: drawn as they are read, and from nothing but the seed.
 
     So it does not matter who reads them, how often, or how far. Each tier has numbers of its own, so that one whose
@@ -29,7 +29,8 @@ class Shortlist:
     field: Field
     seed: str
 
-    def __iter__(self) -> Iterator[Candidate]:
+    def candidates(self) -> Iterator[Candidate]:
+        """All of them, in their order."""
         seed = self.seed
         for tier in self.field:
             yield from tier.draw(seed)
