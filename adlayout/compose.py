@@ -169,7 +169,7 @@ class Composer:
     def _rendered(self, work: Work, laid: Laid, decisions: tuple[Decision, ...], timings_ms: Timings) -> Page:
         started = perf_counter()
         own = len(decisions) - len(laid.boxes)
-        article = tuple(_article(laid, decisions, own, work.stock)) if decisions else laid.stretches
+        article = _article(laid, decisions, own, work.stock) if decisions else laid.stretches
         pieces, start = article, 0
         if work.request.output is Output.PAGE:
             boxes = self._page_boxes[work.layout.name]
@@ -263,14 +263,15 @@ def _context(work: Work) -> PageContext:
     )
 
 
-def _article(laid: Laid, decisions: Sequence[Decision], own: int, stock: Stock) -> Iterator[Piece]:
+def _article(laid: Laid, decisions: Sequence[Decision], own: int, stock: Stock) -> tuple[Piece, ...]:
     """The article's stretches with the ads of its inline slots between them; page slots come first in `decisions`."""
-    for at, slot_box in enumerate(laid.boxes):
-        yield laid.stretches[at]
-        text = _text(slot_box, decisions[own + at], stock)
+    pieces: list[Piece] = []
+    for at, (slot_box, stretch) in enumerate(zip(laid.boxes, laid.stretches, strict=False), own):
+        pieces.append(stretch)
+        text = _text(slot_box, decisions[at], stock)
         if text:
-            yield Piece(text, slot=own + at)
-    yield laid.stretches[-1]
+            pieces.append(Piece(text, False, at))
+    return (*pieces, laid.stretches[-1])
 
 
 def _text(slot_box: SlotBox, decision: Decision, stock: Stock) -> str:
