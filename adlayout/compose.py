@@ -134,9 +134,9 @@ class Composer:
         wanted = work.layout.page_slots if work.site.ads and work.request.output is Output.PAGE else ()
         placed = self._frame(work).slots if wanted else frozenset()
         lost = wanted if Degraded.TEMPLATE in work.degraded else ()
-        slots = (*(slot for slot in wanted if slot.id in placed), *(one.slot for one in laid.boxes))
+        slots = (*[slot for slot in wanted if slot.id in placed], *[one.slot for one in laid.boxes])
         decisions = self._decide(work, slots, now, expired)
-        return (*(Empty(slot, Unfilled.TEMPLATE) for slot in lost), *decisions), (perf_counter() - started) * 1000
+        return (*[Empty(slot, Unfilled.TEMPLATE) for slot in lost], *decisions), (perf_counter() - started) * 1000
 
     def _decide(
         self, work: Work, slots: tuple[Slot, ...], now: datetime, expired: Callable[[], bool]
