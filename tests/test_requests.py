@@ -99,6 +99,13 @@ def test_requests_that_ask_for_the_same_share_neither_article_nor_id_nor_reader(
     ]
 
 
+@pytest.mark.parametrize("length", [1, 480, 520, 20_000])
+def test_a_query_may_be_long(length: int) -> None:
+    headline = "x" * length
+    received = read_request(b"<p>x", HTML, f"headline={headline}".encode())
+    assert received.request == Request(html="<p>x", facts=ArticleFacts(headline=headline), request_id="r-1")
+
+
 def test_a_field_of_the_body_wins_over_the_header() -> None:
     assert read_request(b"", HTML | {b"adlayout-unit": b"header"}, b"unit=query").request.unit == "query"
 
