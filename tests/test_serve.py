@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
+
+from adlayout.web.server import listen
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = (sys.executable, "-c", "import sys; from adlayout.cli.main import main; sys.exit(main())")
@@ -32,29 +35,32 @@ def wait_until(holds: Callable[[], bool], *, within_s: float = 20) -> None:
         time.sleep(0.02)
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 @dataclass
 class Served:
-    """A running `adlayout serve` and what it was told."""
+    """A running `adlayout serve` on a port that it took itself, and what it says."""
 
-    process: subprocess.Popen[str]
-    port: int
+    process: subprocess.Popen[bytes]
     home: Path
+    out: Path
+    err: Path
 
     @property
     def base(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        """The address in its first line, which is nothing until it listens."""
+        return self.out.read_text().partition("\n")[0].removeprefix("adlayout listens on ")
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Returns when it holds, and fails when it does not in time or the service ends before."""
+
+        def holds_while_it_runs() -> bool:
+            assert self.process.poll() is None, f"ended: {self.err.read_text()}"
+            return holds()
+
+        wait_until(holds_while_it_runs)
 
     def answers(self) -> bool:
-        assert self.process.poll() is None, f"ended: {self.process.communicate()}"
         with contextlib.suppress(httpx2.TransportError):
-            return httpx2.get(f"{self.base}/readyz").status_code == 200
+            return bool(self.base) and httpx2.get(f"{self.base}/readyz").status_code == 200
         return False
 
     def members(self) -> set[int]:
@@ -72,25 +78,20 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
     started: list[Served] = []
 
     def start(*options: str, **env: str) -> Served:
-        home = tmp_path_factory.mktemp("run")
+        home, said = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("said")
         home.chmod(0o700)
-        port = free_port()
-        command = [*PROGRAM, "serve", "--config", str(ROOT / "config"), "--port", str(port), *options]
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=os.environ | {"XDG_RUNTIME_DIR": str(home)} | env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(Served(process, port, home))
+        out, err = said / "out", said / "err"
+        command = [*PROGRAM, "serve", "--config", str(ROOT / "config"), "--port", "0", *options]
+        variables = os.environ | {"XDG_RUNTIME_DIR": str(home)} | env
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=stdout, stderr=stderr)
+        started.append(Served(process, home, out, err))
         return started[-1]
 
     yield start
     for served in started:
         served.process.kill()
-        served.process.communicate()
+        served.process.wait()
         wait_until(lambda served=served: not served.members())  # type: ignore[misc] # a default binds the loop variable
 
 
@@ -110,7 +111,7 @@ def filled(served: Served) -> list[str]:
 
 def test_one_command_serves_pages_with_ads(serve: Callable[..., Served]) -> None:
     served = serve("--workers", "2")
-    wait_until(served.answers)
+    served.wait_until(served.answers)
     assert filled(served)
     assert httpx2.get(f"{served.base}/readyz").json()["store"] == "ok"
 
@@ -118,7 +119,7 @@ def test_one_command_serves_pages_with_ads(serve: Callable[..., Served]) -> None
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_sigterm_ends_every_process_and_leaves_no_file(serve: Callable[..., Served], workers: str) -> None:
     served = serve("--workers", workers)
-    wait_until(served.answers)
+    served.wait_until(served.answers)
     served.process.send_signal(signal.SIGTERM)
     assert served.process.wait(20) == 0
     wait_until(lambda: not served.members(), within_s=5)
@@ -128,7 +129,7 @@ def test_sigterm_ends_every_process_and_leaves_no_file(serve: Callable[..., Serv
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_when_the_parent_is_killed_nothing_is_left_running(serve: Callable[..., Served], workers: str) -> None:
     served = serve("--workers", workers)
-    wait_until(served.answers)
+    served.wait_until(served.answers)
     assert len(served.members()) >= int(workers) + 1  # with the store
     served.process.kill()
     wait_until(lambda: not served.members())
@@ -136,13 +137,12 @@ def test_when_the_parent_is_killed_nothing_is_left_running(serve: Callable[..., 
 
 def test_a_killed_worker_is_replaced(serve: Callable[..., Served]) -> None:
     served = serve("--workers", "2")
-    wait_until(served.answers)
+    served.wait_until(served.answers)
     before = served.members()
     worker = max(_workers(served))
     os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: bool(served.members() - before))
-    wait_until(served.answers)
-    assert filled(served)
+    served.wait_until(lambda: bool(served.members() - before))
+    served.wait_until(lambda: served.answers() and bool(filled(served)))
 
 
 def _workers(served: Served) -> list[int]:
@@ -153,18 +153,53 @@ def _workers(served: Served) -> list[int]:
 
 def test_it_says_what_to_try_next(serve: Callable[..., Served]) -> None:
     served = serve()
-    wait_until(served.answers)
-    served.process.terminate()
-    said = served.process.communicate(timeout=20)[0]
+    served.wait_until(served.answers)
+    said = served.out.read_text()
     assert f"{served.base}/preview?sample=" in said
     assert f"{served.base}/v1/compose" in said
 
 
-def test_a_redis_that_is_away_costs_the_ads_and_not_the_page(serve: Callable[..., Served]) -> None:
-    served = serve(ADLAYOUT_REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
-    wait_until(served.answers)
+def test_without_a_sample_there_is_nothing_to_try(serve: Callable[..., Served], tmp_path: Path) -> None:
+    config = shutil.copytree(ROOT / "config", tmp_path / "config", ignore=shutil.ignore_patterns("samples"))
+    served = serve("--config", str(config))
+    served.wait_until(served.answers)
+    assert served.out.read_text().splitlines() == [
+        f"adlayout listens on {served.base}",
+        "no Redis is configured: an embedded Valkey holds the sample inventory, for one machine only",
+        "Ctrl-C stops it",
+    ]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_is_no_failure(serve: Callable[..., Served], workers: str) -> None:
+    served = serve("--workers", workers)
+    served.wait_until(served.answers)
+    served.process.send_signal(signal.SIGINT)
+    assert (served.process.wait(20), "Traceback" in served.err.read_text()) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("host", "reached"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "localhost"),  # noqa: S104 - bound and let go
+        ("::", "localhost"),
+        ("::1", "[::1]"),
+    ],
+)
+def test_a_service_on_every_network_is_reached_as_localhost(host: str, reached: str) -> None:
+    listener = listen(host, 0)
+    with listener.socket:
+        assert listener.base == f"http://{reached}:{listener.port}"
+
+
+def test_a_redis_that_is_away_costs_the_ads_and_not_the_page(serve: Callable[..., Served], tmp_path: Path) -> None:
+    served = serve(ADLAYOUT_REDIS_URL=f"unix://{tmp_path}/nobody")
+    served.wait_until(served.answers)
     assert httpx2.get(f"{served.base}/readyz").json()["store"] == "degraded"
     assert ARTICLE.split("\n")[0] in str(compose(served)["html"])
+    served.process.terminate()
+    assert (served.process.wait(20), "embedded" in served.out.read_text()) == (0, False)
 
 
 def test_a_port_that_is_taken_is_said_at_once(serve: Callable[..., Served]) -> None:
@@ -173,17 +208,15 @@ def test_a_port_that_is_taken_is_said_at_once(serve: Callable[..., Served]) -> N
         taken.listen()
         port = str(taken.getsockname()[1])
         served = serve("--port", port)
-        said = served.process.communicate(timeout=20)[1]
-    assert served.process.returncode == 1
-    assert f"port {port}" in said
+        assert served.process.wait(20) == 1
+    assert f"port {port}" in served.err.read_text()
 
 
 def test_a_config_with_faults_does_not_serve(serve: Callable[..., Served], tmp_path: Path) -> None:
     (tmp_path / "adlayout.yaml").write_text("servr: {}\n")
     served = serve("--config", str(tmp_path))
-    said = served.process.communicate(timeout=20)[1]
-    assert served.process.returncode == 1
-    assert "adlayout.yaml:1:1" in said
+    assert served.process.wait(20) == 1
+    assert "adlayout.yaml:1:1" in served.err.read_text()
 
 
 def test_what_is_kept_in_a_data_directory_is_there_after_a_restart(
@@ -192,7 +225,7 @@ def test_what_is_kept_in_a_data_directory_is_there_after_a_restart(
     revisions = []
     for _ in range(2):
         served = serve("--data-dir", str(tmp_path / "data"))
-        wait_until(served.answers)
+        served.wait_until(served.answers)
         revisions.append(json.loads(httpx2.get(f"{served.base}/readyz").content)["revision"])
         served.process.terminate()
         served.process.wait(20)
