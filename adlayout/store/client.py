@@ -64,13 +64,6 @@ class Store:
             self._quick = _client(url, answer_s=timeout_ms / 1000, connect_s=_CONNECT_S, connections=_MAX_CONNECTIONS)
             self._bulk = _client(url, answer_s=_BULK_S, connect_s=_BULK_S, connections=_MAX_BULK_CONNECTIONS)
 
-    async def ping(self) -> None:
-        """Returns when the store answers."""
-        with _store_faults(self.where, "no answer to a ping"):
-            answer = await self._quick.ping()
-        if answer is not True:
-            raise StoreError(f"{self.where}: a ping was not answered with a pong")
-
     async def revision(self) -> int:
         """The number of publications so far; 0 before the first."""
         with _store_faults(self.where, "the revision cannot be read"):
@@ -159,8 +152,6 @@ def _revision(raw: Any) -> int:  # the client's replies are untyped
 
 
 def _texts(raw: Any) -> Mapping[str, str]:  # the client's replies are untyped
-    if not isinstance(raw, dict):
-        raise StoreError(f"a hash was asked for, the answer is {raw!r}")
     return {_text(key): _text(value) for key, value in raw.items()}
 
 
