@@ -68,7 +68,17 @@ def test_nobody_withdraws_what_another_announced() -> None:
     assert find() == "unix:///s"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"url": "unix:///s", "pid": "x"}', "\udcff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"url": "unix:///s", "pid": "x"}',
+        f'{{"url": "unix:///s", "pid": {10**30}}}',
+        "\udcff",
+    ],
+)
 def test_a_file_that_says_something_else_is_passed_over(text: str) -> None:
     announce(8080, "unix:///s").write_bytes(text.encode("utf-8", "surrogateescape"))
     assert find() is None

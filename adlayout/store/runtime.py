@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from adlayout.errors import StoreError
@@ -79,9 +80,9 @@ def _read(path: Path) -> tuple[str | None, int]:
 
 def _runs(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        # One that another user started runs too.
+        with suppress(PermissionError):
+            os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
         return False
-    except OSError:
-        return True
     return True
