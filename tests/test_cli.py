@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -113,6 +116,38 @@ def test_marks_that_the_terminal_cannot_show_are_replaced(article: str, config: 
     assert (b"x gap 0    first: needs" in out, err, program.returncode) == (True, b"", 0)
 
 
+@pytest.mark.parametrize(
+    "command", [["check"], ["config", "print"], ["compose", "article.html"], ["explain", "article.html"]]
+)
+def test_without_standard_output_nothing_is_said_and_all_is_well(
+    command: list[str], article: str, config: Path
+) -> None:
+    """As under a supervisor that closes what it does not read."""
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *PROGRAM, *command]
+    env = os.environ | {"PYTHONPATH": str(SHIPPED.parent)}
+    ended = subprocess.run(closed, stderr=subprocess.PIPE, env=env, check=False)
+    assert (ended.stderr, ended.returncode) == (b"", 0)
+
+
+def test_a_program_in_python_may_collect_what_is_said(config: Path) -> None:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert main(["check"]) == 0
+    assert said.getvalue() == "config: good (layouts: article, every-2)\n"
+
+
+def test_ctrl_c_ends_a_command_without_a_word() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        _started("healthcheck", "--port", str(silent.getsockname()[1])) as program,
+    ):
+        asked, _ = silent.accept()
+        program.send_signal(signal.SIGINT)
+        told = program.communicate(timeout=20)
+        asked.close()
+    assert (told, program.returncode) == ((b"", b""), 130)
+
+
 # Which directory, and how it looks.
 
 
@@ -203,6 +238,13 @@ def test_settings_are_printed_for_programs(config: Path, capsys: Run, monkeypatc
     told = capsys.readouterr().out
     assert json.loads(told)["server.port"] == {"value": 9000, "origin": "environment ADLAYOUT_PORT"}
     assert "swordfish" not in told
+
+
+def test_a_misspelt_variable_is_warned_of(config: Path, capsys: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADLAYOUT_WORKRES", "2")
+    assert main(["config", "print"]) == 0
+    warning = 'environment ADLAYOUT_WORKRES: not a variable of adlayout, did you mean "ADLAYOUT_WORKERS"?'
+    assert capsys.readouterr().err == f"warning {warning}\n"
 
 
 def test_settings_that_do_not_hold_are_not_printed(config: Path, capsys: Run) -> None:
@@ -298,6 +340,12 @@ def test_the_same_article_gives_the_same_page_in_a_file(article: str, config: Pa
     assert main(["compose", article, "-o", "one.html"]) == 0
     assert main(["compose", article, "-o", "two.html"]) == 0
     assert Path("one.html").read_bytes() == Path("two.html").read_bytes()
+
+
+def test_what_the_article_is_warned_of_is_said_beside_the_page(config: Path, capsys: Run) -> None:
+    Path("open.html").write_text("<div><p>one</p>")
+    assert main(["compose", "open.html", "--output", "fragment"]) == 0
+    assert capsys.readouterr() == ("<div><p>one</p>", "warning unbalanced_article\n")
 
 
 def test_bytes_that_are_no_utf_8_come_back(config: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:

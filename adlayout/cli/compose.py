@@ -14,10 +14,9 @@ from adlayout.cli.directory import add_config, config_directory
 from adlayout.cli.terminal import read_article, warn, write_article, write_json
 from adlayout.compose import Composer
 from adlayout.config.faults import nearest
-from adlayout.decision.inventory import read_inventory, without
+from adlayout.decision.inventory import read_inventory
 from adlayout.errors import InputError
 from adlayout.model import Device, Output, Page, Request
-from adlayout.rendering.creative import Prepared
 from adlayout.upkeep import Shelf, Stock
 
 _EXAMPLE = """examples:
@@ -91,15 +90,6 @@ def _write(args: argparse.Namespace, page: Page) -> None:
 
 
 def _shelf(edition: Edition) -> Shelf:
-    """The ads of the config directory, ready to be put into a page; those that are not good are named."""
-    inventory, bad_rows = read_inventory(edition.house_rows)
-    for row in bad_rows:
-        warn(f"{row.kind} {row.id}: {row.message}")
-    prepared: dict[str, Prepared] = {}
-    for id, creative in inventory.creatives.items():
-        try:
-            prepared[id] = edition.prepare(creative)
-        except ValueError as exc:
-            warn(f"creative {id}: {exc}")
-    unprepared = inventory.creatives.keys() - prepared.keys()
-    return Shelf(Stock(without(inventory, unprepared), prepared))
+    """The ads of the config directory, ready to be put into a page; an edition has none that is not good."""
+    inventory, _ = read_inventory(edition.house_rows)
+    return Shelf(Stock(inventory, {id: edition.prepare(one) for id, one in inventory.creatives.items()}))

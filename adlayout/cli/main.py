@@ -12,7 +12,7 @@ from typing import Final
 from adlayout import __version__
 from adlayout.cli import check, compose, config, explain, healthcheck, inventory, schema, serve
 from adlayout.cli.terminal import complain
-from adlayout.errors import AdlayoutError, InputError
+from adlayout.errors import AdlayoutError
 
 _COMMANDS: Final = (serve, check, compose, explain, inventory, schema, config, healthcheck)
 
@@ -26,6 +26,11 @@ Every command has a --help of its own."""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0 good, 1 failed, 2 not understood."""
+    # A stream that was closed is None, and what goes there is lost.
+    sys.stdout, sys.stderr = (
+        stream or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open to the end, as the stream would be
+        for stream in (sys.stdout, sys.stderr)
+    )
     for stream in (sys.stdout, sys.stderr):
         # A mark that the terminal's charset does not have is no reason to print nothing.
         if isinstance(stream, io.TextIOWrapper):
@@ -36,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = run(args)
         sys.stdout.flush()
     except AdlayoutError as exc:
-        complain(_told(exc))
+        complain(str(exc))
         return 1
     except KeyboardInterrupt:
         return 130
@@ -59,10 +64,3 @@ def _parser() -> argparse.ArgumentParser:
     for command in _COMMANDS:
         command.add(subparsers)
     return parser
-
-
-def _told(exc: AdlayoutError) -> str:
-    """Everything that is wrong, a line each."""
-    if isinstance(exc, InputError) and exc.faults:
-        return "\n".join([exc.detail, *(str(fault) for fault in exc.faults)])
-    return str(exc)

@@ -106,7 +106,7 @@ def _size(block: Block) -> str:
 
 def _gap(pen: _Pen, judgement: Judgement, slots: Mapping[str, Slot]) -> Iterator[str]:
     if judgement.verdict is Verdict.SLOT:
-        yield _ad(pen, judgement, slots.get(judgement.slot or ""))
+        yield _ad(pen, judgement.gap, slots[str(judgement.slot)])
         return
     mark, ink = ("✗", _RED) if judgement.verdict is Verdict.REFUSED else ("·", _DIM)
     lead = pen.indent + pen.ink(f"{mark} gap {judgement.gap}".ljust(pen.gap_room), ink)
@@ -141,14 +141,12 @@ def _wrapped(text: str, room: int) -> list[str]:
     return textwrap.wrap(plain(text), room, subsequent_indent="  ", break_on_hyphens=False)
 
 
-def _ad(pen: _Pen, judgement: Judgement, slot: Slot | None) -> str:
+def _ad(pen: _Pen, gap: int, slot: Slot) -> str:
     """A bar across the page: an ad is what one looks for first."""
-    told = [judgement.slot or "an ad"]
-    if slot is not None:
-        told.append(plain(slot.style.type))
-        if slot.due_gap is not None and slot.due_gap != judgement.gap:
-            told.append(f"due at gap {slot.due_gap}, moved on")
-    lead = f"▶ gap {judgement.gap}".ljust(pen.gap_room) + f"━━ AD {' · '.join(told)} "
+    told = [slot.id, plain(slot.style.type)]
+    if slot.due_gap is not None and slot.due_gap != gap:
+        told.append(f"due at gap {slot.due_gap}, moved on")
+    lead = f"▶ gap {gap}".ljust(pen.gap_room) + f"━━ AD {' · '.join(told)} "
     room = pen.width - len(pen.indent)
     return pen.indent + pen.ink(cut(lead + "━" * max(0, room - columns(lead)), room), _AD)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from itertools import accumulate
 from typing import Final
 
 # More than any line holds, so that a block of a megabyte is not searched to its end.
@@ -48,13 +49,8 @@ def cut(text: str, room: int) -> str:
     """The text, and where it is wider than the room, its beginning and an ellipsis."""
     if columns(text) <= room:
         return text
-    kept, left = [], room - 1
-    for character in text:
-        left -= _columns(character)
-        if left < 0:
-            break
-        kept.append(character)
-    return "".join(kept).rstrip() + "…"
+    kept = sum(wide < room for wide in accumulate(map(_columns, text)))
+    return text[:kept].rstrip() + "…"
 
 
 def padded(text: str, room: int) -> str:
