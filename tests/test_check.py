@@ -45,6 +45,19 @@ def test_a_warning_is_no_fault(capsys: Run) -> None:
     )
 
 
+def test_a_part_of_several_parts_asks_for_its_slot_once(capsys: Run) -> None:
+    _put("templates/foot.html.j2", '{{ slot("foot") }}')
+    _put("templates/one.html.j2", '{% include "foot.html.j2" %}')
+    _put("templates/two.html.j2", '{% include "foot.html.j2" %}')
+    _put("templates/article.html.j2", '{{ article }}{% include "one.html.j2" %}{% include "two.html.j2" %}')
+    assert main(["check"]) == 0
+    told = capsys.readouterr().err.replace("config/templates/", "")
+    assert told.splitlines() == [
+        'warning foot.html.j2:1:1: slot("foot"): no layout with this template has such a page slot'
+        " (layouts: news), there is none"
+    ]
+
+
 def test_faults_of_every_kind_of_file_are_told_at_once_where_an_editor_finds_them(capsys: Run) -> None:
     _put("adlayout.yaml", "version: 1\nsites: {default: {name: News, layout: nwes}}\n")
     _put("layouts/news.yaml", "version: 1\nname: news\ninline:\n  no_after: [h2, 'p[']\n")

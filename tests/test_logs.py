@@ -290,6 +290,15 @@ def test_each_request_is_one_line_whatever_came_of_it(serving: tuple[TestClient,
     ]
 
 
+def test_what_the_config_is_warned_of_is_told_at_the_start() -> None:
+    written = Written()
+    edition = assemble(ROOT / "config", {"ADLAYOUT_WORKRES": "2"})
+    with TestClient(create_app(edition, Shelf(), None, log=written.log)):
+        told = [(line["event"], line.get("message")) for line in written.told()]
+    warning = 'environment ADLAYOUT_WORKRES: not a variable of adlayout, did you mean "ADLAYOUT_WORKERS"?'
+    assert told == [("config_warning", warning), ("ready", None)]
+
+
 def test_probes_are_never_told(serving: tuple[TestClient, Written]) -> None:
     client, written = serving
     for path in ("/healthz", "/healthz?x=1", "/readyz", "/metrics"):

@@ -50,6 +50,7 @@ class Drawing(Keys):
     points: tuple[float, ...] = Field(default=(0.0,), min_length=1)
     since: datetime | None = None
     scale: float = Field(default=1.0, gt=0.0)
+    row: tuple[int, ...] | list[str] = ()
 
 
 def faults_of(text: str) -> list[str]:
@@ -214,6 +215,7 @@ def test_a_key_that_is_called_like_a_tag_stays_in_the_path() -> None:
 
 def test_the_arms_of_a_union_speak_with_one_voice() -> None:
     assert faults_of("size: big") == ['size: expected a whole number or "auto" (got "big")']
+    assert faults_of("row: 3") == ["row: expected a list (got 3)"]
 
 
 def test_a_tag_that_is_missing_or_unknown_is_told_at_its_key() -> None:
@@ -274,5 +276,5 @@ def test_values_that_hold_become_the_model() -> None:
 def test_what_a_terminal_would_obey_is_escaped() -> None:
     assert faults_of('{"\\e[31m": 1, size: "\\e[2J"}') == [
         'size: expected a whole number or "auto" (got "\\u001b[2J")',
-        "\\x1b[31m: unknown key, there are: every, named, points, scale, shapes, since, size",
+        "\\x1b[31m: unknown key, there are: every, named, points, row, scale, shapes, since, size",
     ]

@@ -156,6 +156,25 @@ def test_every_value_tells_where_it_was_set(directory: Path) -> None:
     }
 
 
+def test_a_path_is_told_as_text(directory: Path) -> None:
+    found = origins(directory, {"ADLAYOUT_DATA_DIR": "/var/lib/adlayout"})
+    assert found["store.data_dir"] == Value("store.data_dir", "/var/lib/adlayout", "environment ADLAYOUT_DATA_DIR")
+
+
+def test_a_variable_for_a_room_that_is_none_leaves_the_fault_in_the_file(directory: Path) -> None:
+    (directory / "adlayout.yaml").write_text(f"{LEAST}server: 5\n")
+    assert faults_of(directory, {"ADLAYOUT_PORT": "9000"}) == (
+        Fault(f"{directory}/adlayout.yaml:3:9", "server: expected keys with values (got 5)"),
+    )
+
+
+@pytest.mark.parametrize("host", ["ads.example.com", "0.0.0.0", "2001:db8::1"])  # noqa: S104 - never bound
+def test_a_host_that_is_not_loopback_needs_an_address_for_readers(directory: Path, host: str) -> None:
+    (fault,) = faults_of(directory, {"ADLAYOUT_HOST": host})
+    needed = f'public_url: is needed because server.host is not this machine alone (got "{host}"):'
+    assert (fault.at, fault.message[: len(needed)]) == (f"{directory}/adlayout.yaml:1:1", needed)
+
+
 def test_a_misspelt_variable_is_a_warning(directory: Path) -> None:
     env = {"ADLAYOUT_REDIS_URI": "redis://store", "ADLAYOUT_PORT_8080_TCP_ADDR": "10.0.0.1", "PATH": "/bin"}
     assert effective(directory, env).warnings == (

@@ -150,19 +150,15 @@ def _lay_over(source: Source, overrides: Overrides) -> Source:
     laid_over: dict[Trail, str] = {}
     for trail, (name, value) in overrides.items():
         *rooms, last = trail
-        room: object = data
-        for step in rooms:
-            room = _room(room, step)
+        room = _room(data, rooms[0]) if rooms else data
         if isinstance(room, dict):
             room[last] = value
             laid_over[trail] = f"environment {name}"
     return replace(source, data=data, laid_over=laid_over)
 
 
-def _room(above: object, step: str | int) -> object:
+def _room(above: dict[object, object], step: object) -> object:
     """The mapping under a step, as a copy that may be written to; an absent one is made."""
-    if not isinstance(above, dict):
-        return None
     below = above.get(step)
     if isinstance(below, dict) or below is None:
         above[step] = dict(below or {})

@@ -167,11 +167,7 @@ def _shown(value: object) -> str:
         return "keys with values"
     if isinstance(value, list | tuple):
         return "a list"
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError):
-        text = repr(value)
-    text = hide_password(text)
+    text = hide_password(json.dumps(value, ensure_ascii=False, default=repr))
     text = text if text.isprintable() else ascii(text)
     return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
 

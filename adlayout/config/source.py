@@ -104,7 +104,7 @@ def parse(text: str, name: str) -> Source:
     try:
         _guard(text, name)
         node = _Loader(text).get_single_node()
-    except yaml.YAMLError as exc:
+    except (yaml.MarkedYAMLError, yaml.reader.ReaderError) as exc:
         raise ConfigError((_syntax_fault(exc, text, name),)) from exc
     if node is None:
         return Source(name, {}, {}, {})
@@ -162,16 +162,14 @@ def _at(name: str, mark: _Mark | None) -> str:
     return f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
 
 
-def _syntax_fault(exc: yaml.YAMLError, text: str, name: str) -> Fault:
+def _syntax_fault(exc: yaml.MarkedYAMLError | yaml.reader.ReaderError, text: str, name: str) -> Fault:
     if isinstance(exc, yaml.MarkedYAMLError):
         if (mark := exc.problem_mark) and text[mark.index : mark.index + 1] == "\t":
             return Fault(_at(name, mark), "not YAML: a tab, where lines are indented with spaces")
         what = ", ".join(part for part in (exc.context, exc.problem) if part)
         return Fault(_at(name, exc.problem_mark or exc.context_mark), f"not YAML: {what}")
-    if isinstance(exc, yaml.reader.ReaderError):
-        spot = spot_of_byte(text.encode(), exc.position)
-        return Fault(f"{name}:{spot.line}:{spot.column}", f"not YAML: {exc.reason}")
-    return Fault(name, f"not YAML: {exc}")
+    spot = spot_of_byte(text.encode(), exc.position)
+    return Fault(f"{name}:{spot.line}:{spot.column}", f"not YAML: {exc.reason}")
 
 
 def spot_of_byte(body: bytes, at: int) -> Spot:
