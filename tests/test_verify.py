@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,6 +15,7 @@ from turbohtml import Comment, Element, Node, Text, parse_fragment
 
 from adlayout.article.flow import Kind
 from adlayout.article.parse import Parsed, parse
+from adlayout.article.verify import unsafe_gaps
 from adlayout.assemble import assemble
 from adlayout.compose import Composer
 from adlayout.model import Request
@@ -25,7 +26,7 @@ from adlayout.upkeep import Shelf
 OWN = Path(__file__).parent / "cases" / "markup.yaml"
 SHARED = os.environ.get("ADLAYOUT_CASES")
 # What no YAML file can hold.
-RAW = ("\ufeff<p>one</p>\0<p>t\0wo</p>", "<p>one</p>\udc80<p>\ud800two</p>")
+RAW = ("<!-- a -->\0<p>one</p><p>two</p>", "\ufeff<p>one</p>\0<p>t\0wo</p>", "<p>one</p>\udc80<p>\ud800two</p>")
 
 
 CONFIG = Path(__file__).parents[1] / "config"
@@ -187,3 +188,16 @@ def _alone(probe: Element) -> list[_Token]:
 
 
 _REFERENCE = _alone(parse_fragment(_PROBE, "body").select("aside")[0])
+
+
+def test_what_is_not_decided_in_a_bounded_time_counts_as_unsafe() -> None:
+    """Each gap of the first three hundred needs a proof of its own, so that the last three come too late for one."""
+    parsed = parse("<p><a href=x>one" * 300 + "</a>" + "<p>two</p>" * 3, NEEDS)
+    assert unsafe_gaps(parsed, range(304)) == frozenset(range(1, 304))
+    assert [gap for gap in range(304) if plainly_holds(parsed, [gap])] == [0, 300, 301, 302, 303]
+
+
+def test_a_container_inside_a_link_takes_no_ads() -> None:
+    parsed = parse("<a href=x><div><p>one</p><p>two</p></div></a>", replace(NEEDS, container="div"))
+    assert parsed.points == (15, 25, 35)
+    assert unsafe_gaps(parsed, range(3)) == frozenset({0, 1, 2})
