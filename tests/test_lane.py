@@ -81,6 +81,21 @@ def test_long_articles_beyond_what_can_be_planned_come_back_without_ads(composer
     assert [text_of(page) for page in pages[8:]] == [long_article(n).html for n in (8, 9)]
 
 
+def test_what_waits_at_the_end_is_not_begun_and_nothing_complains(composer: Composer) -> None:
+    complaints: list[object] = []
+
+    async def end() -> list[Page]:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, told: complaints.append(told))
+        lane = Lane(composer)
+        pages = [await composed(lane, long_article(n), LATE) for n in range(4)]
+        lane.close()
+        return pages
+
+    assert [page.degraded for page in asyncio.run(end())] == [(Degraded.DEADLINE,)] * 4
+    assert asyncio.run(composed(Lane(composer), long_article(3))).cached is False
+    assert complaints == []
+
+
 def test_a_plan_of_a_long_article_is_made_beside_the_loop(composer: Composer) -> None:
     planned = asyncio.run(Lane(composer).run(long_article(), lambda: composer.plan(long_article())))
     assert (len(planned.plan.slots), planned.device) == (99, Device.MOBILE)

@@ -95,3 +95,16 @@ def test_a_request_says_how_long_it_waits_up_to_a_minute(asked: int | None, ends
     deadline = Deadline(asked, 250, now=lambda: next(moments))
     assert deadline.left_s == pytest.approx(0.25)
     assert [deadline.passed(), deadline.passed(), deadline.left_s] == [False, True, 0.0]
+
+
+def test_a_caller_that_announces_too_much_and_stalls_is_not_waited_for() -> None:
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        return {}
+
+    async def main() -> None:
+        async with asyncio.timeout(5):
+            await read_body({b"content-length": b"11"}, receive, limit=10, within_s=60)
+
+    with pytest.raises(TooLarge, match="10 bytes"):
+        asyncio.run(main())

@@ -43,3 +43,12 @@ def test_an_unsafe_gap_loses_its_ad_and_no_other_does() -> None:
     assert [box.slot.gap for box in laid.boxes] == [slot.gap for slot in judged.plan.slots] == [2, 3, 4]
     refused = {gap.gap: gap.reasons[0].rule.value for gap in judged.plan.gaps if gap.verdict is Verdict.REFUSED}
     assert refused == {0: "first", 1: "unsafe_markup"}
+
+
+def test_a_plan_that_two_made_at_once_is_kept_once() -> None:
+    """Three of six million characters do not fit together, and these are two."""
+    plans, layout = Plans(), layout_of()
+    keys = [key_of(name * 6_000_000) for name in "aab"]
+    for key in keys:
+        plans.make(key, layout)
+    assert [plans.find(key) is not None for key in keys] == [True, True, True]

@@ -197,6 +197,20 @@ def test_a_creative_with_bad_markup_is_left_out_and_named(bench: Bench, clean_st
     assert shelf.unprepared == (("bad", "reaches out of its slot"),)
 
 
+def test_bad_markup_is_told_once_for_as_long_as_it_stays(bench: Bench, clean_store: str, raw: redis.Redis) -> None:
+    write(raw, "bad")
+    bench.filled(clean_store)
+    write(raw, "a")
+    assert bench.filled(clean_store).on_shelf == {"a"}
+    assert bench.events == ["bad_markup"]
+
+
+def test_a_store_that_stays_away_is_told_once(bench: Bench, tmp_path: Path) -> None:
+    for _ in range(2):
+        bench.filled(f"unix://{tmp_path}/nobody")
+    assert bench.events == ["store_error"]
+
+
 def test_a_store_that_is_away_from_the_start_is_said_and_waited_for(bench: Bench, tmp_path: Path) -> None:
     bench.filled(f"unix://{tmp_path}/nobody")
     assert bench.shelf == Shelf(failure=Degraded.STORE_ERROR)

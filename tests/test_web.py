@@ -311,3 +311,22 @@ def test_previews_are_for_this_machine(edition: Edition) -> None:
     remote = TestClient(create_app(edition, Shelf(), None), client=("192.0.2.1", 1))
     assert remote.get("/preview").status_code == 401
     assert "/preview?" not in remote.get("/").text
+
+
+def test_a_failure_where_there_is_no_article_is_a_500_without_a_word_about_our_insides(
+    edition: Edition, tmp_path: Path
+) -> None:
+    (tmp_path / "gone.html").symlink_to(tmp_path / "nowhere")
+    app = create_app(edition, Shelf(), None, samples=tmp_path)
+    answer = TestClient(app, client=LOCAL, raise_server_exceptions=False).get(
+        "/preview?sample=gone", headers={"x-request-id": "r-1"}
+    )
+    assert (problem(answer), answer.headers["x-request-id"]) == (
+        {
+            "type": "about:blank",
+            "title": "Internal Server Error",
+            "status": 500,
+            "detail": "the request failed; the reason is in the log of the service",
+        },
+        "r-1",
+    )

@@ -89,7 +89,7 @@ def _drawing(creative: Creative, templates: Templates) -> Callable[[Size], str]:
             return lambda _size: markup
         case Html():
             return _html(content)
-        case _:
+        case _:  # pragma: no cover (the type checker lets no other kind pass)
             assert_never(content)
 
 
