@@ -163,6 +163,8 @@ def test_without_a_sample_there_is_nothing_to_try(serve: Callable[..., Served], 
     config = shutil.copytree(ROOT / "config", tmp_path / "config", ignore=shutil.ignore_patterns("samples"))
     served = serve("--config", str(config))
     served.wait_until(served.answers)
+    served.process.terminate()
+    assert served.process.wait(20) == 0
     assert served.out.read_text().splitlines() == [
         f"adlayout listens on {served.base}",
         "no Redis is configured: an embedded Valkey holds the sample inventory, for one machine only",
@@ -193,8 +195,11 @@ def test_a_service_on_every_network_is_reached_as_localhost(host: str, reached: 
         assert listener.base == f"http://{reached}:{listener.port}"
 
 
-def test_a_redis_that_is_away_costs_the_ads_and_not_the_page(serve: Callable[..., Served], tmp_path: Path) -> None:
-    served = serve(ADLAYOUT_REDIS_URL=f"unix://{tmp_path}/nobody")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_redis_that_is_away_costs_the_ads_and_not_the_page(
+    serve: Callable[..., Served], tmp_path: Path, workers: str
+) -> None:
+    served = serve("--workers", workers, ADLAYOUT_REDIS_URL=f"unix://{tmp_path}/nobody")
     served.wait_until(served.answers)
     assert httpx2.get(f"{served.base}/readyz").json()["store"] == "degraded"
     assert ARTICLE.split("\n")[0] in str(compose(served)["html"])

@@ -75,7 +75,7 @@ def serve_until_stopped(listener: Listener, *, workers: int) -> bool:
         server.run(sockets=[listener.socket])
     except KeyboardInterrupt:  # uvicorn raises the signal that ended it again, once all is done
         return True
-    return server.started
+    return server.started  # pragma: no cover (an app whose config holds fails to start by a fault of ours alone)
 
 
 class _Workers(Multiprocess):
