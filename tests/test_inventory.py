@@ -329,6 +329,7 @@ def test_a_creative_is_of_one_kind_and_has_known_keys(row: Fields, message: str)
     [
         ({"weight": 0}, "weight: "),
         ({"priority": 17}, "priority: "),
+        ({"priority": 2.5}, "priority: expected a whole number (got 2.5)"),
         ({"creatives": []}, "creatives: "),
         ({"creatives": [{"id": "a", "weight": 0}]}, "creatives.0.weight: expected more than 0"),
         ({"creatives": [{"id": "a"}, {"id": "a"}]}, 'creatives: "a" is listed twice'),
