@@ -70,20 +70,12 @@ class Composer:
 
     def plan(self, request: Request, layout: object | None = None) -> Planned:
         """The plan of the request, with every gap's safety known; raises BadPlan with all that is wrong."""
-        faults = list(self._unknown(request, named=layout is None))
-        status = 404 if faults else 422
-        chosen = None
-        if layout is None:
-            chosen = None if faults else self.begin(request).layout
-        else:
-            try:
-                chosen = _given(layout)
-            except ConfigError as exc:
-                faults += [Fault(f"layout.{fault.at}" if fault.at else "layout", fault.message) for fault in exc.faults]
-                status = 422
-        if faults or chosen is None:
-            raise BadPlan("the question holds what cannot be answered", tuple(faults), status=status)
-        return judge(request.html, chosen, request.device)
+        unknown = tuple(self._unknown(request, named=layout is None))
+        given, faults = _given(layout) if layout is not None else (None, ())
+        if unknown or faults:
+            detail = "the question holds what cannot be answered"
+            raise BadPlan(detail, (*unknown, *faults), status=422 if faults else 404)
+        return judge(request.html, given or self.begin(request).layout, request.device)
 
     def _unknown(self, request: Request, *, named: bool) -> Iterator[Fault]:
         """The names that are not known, of those that count."""
@@ -235,18 +227,22 @@ class Work:
     degraded: list[Degraded]
     known: Laid | None
     frame: Frame | None = None
+    of_reader: bool = False
 
 
 def _uncut(request: Request) -> Laid:
     return Laid((Piece(request.html, sacred=True),))
 
 
-def _given(value: object) -> Layout:
-    """The layout that came with the request; raises ConfigError."""
-    file = validate(value, LayoutFile)
-    if faults := tuple(wrong_selectors(value)):
-        raise ConfigError(faults)
-    return compile_layout(file, file.name or "layout")
+def _given(value: object) -> tuple[Layout | None, tuple[Fault, ...]]:
+    """The layout that came with the request, or what is wrong with it, at the request's own paths."""
+    try:
+        file, faults = validate(value, LayoutFile), tuple(wrong_selectors(value))
+    except ConfigError as exc:
+        file, faults = None, exc.faults
+    if file is not None and not faults:
+        return compile_layout(file, file.name or "layout"), ()
+    return None, tuple(Fault(f"layout.{fault.at}" if fault.at else "layout", fault.message) for fault in faults)
 
 
 def _context(work: Work) -> PageContext:
