@@ -104,7 +104,7 @@ def _unsafe(parsed: Parsed) -> frozenset[int]:
 def _proven(parsed: Parsed, plan: Plan) -> Plan:
     """The plan without its last ads, until those that are left hold together."""
     while plan.slots and not holds(parsed, _gaps(plan)):
-        plan = _without_last(plan)  # pragma: no cover (no article is known whose safe gaps do not hold together)
+        plan = _without_last(plan)
     return plan
 
 
@@ -116,7 +116,7 @@ def _gaps(plan: Plan) -> list[int]:
     return [slot.gap for slot in plan.slots if slot.gap is not None]
 
 
-def _without_last(plan: Plan) -> Plan:  # pragma: no cover (see its caller)
+def _without_last(plan: Plan) -> Plan:
     last = plan.slots[-1]
     refused = tuple(
         Judgement(gap.gap, gap.offset, Verdict.REFUSED, None, (_UNSAFE,)) if gap.gap == last.gap else gap

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from adlayout.article.parse import parse
 from adlayout.model import Device, Verdict
+from adlayout.placement.explain import explain
 from adlayout.placement.layout import Layout, compile_layout
 from adlayout.placement.schema import LayoutFile
-from adlayout.plans import Key, Plans, judge, lay
+from adlayout.plans import Key, Plans, _proven, judge, lay
 
 
 def layout_of(**inline: object) -> Layout:
@@ -34,6 +36,15 @@ def test_the_least_used_plan_is_forgotten_first() -> None:
     plans.find(keys[0])
     plans.make(keys[2], layout)
     assert [plans.find(key) is not None for key in keys] == [True, False, True]
+
+
+def test_what_does_not_hold_together_loses_its_last_ads_until_it_does() -> None:
+    """No article is known whose safe gaps fail together, so the proof is asked about an unsafe one."""
+    parsed = parse("<p>one<p>two<p><a href=x>three<p>four</a>", layout_of().needs)
+    plan = _proven(parsed, explain(parsed.article, layout_of()))
+    assert [slot.gap for slot in plan.slots] == [1, 2]
+    assert [gap.verdict.value for gap in plan.gaps] == ["refused", "slot", "slot", "refused", "refused"]
+    assert {gap.reasons[0].rule.value for gap in plan.gaps[3:]} == {"unsafe_markup"}
 
 
 def test_an_unsafe_gap_loses_its_ad_and_no_other_does() -> None:
