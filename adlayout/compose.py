@@ -145,6 +145,7 @@ class Composer:
             work.degraded.append(Degraded.DEADLINE)
             return tuple(Empty(slot, Unfilled.DEADLINE) for slot in slots)
         request = work.request
+        work.of_reader = work.stock.inventory.asked.of_readers and bool(request.country or request.attributes)
         facts = PageFacts(
             site=work.site_name,
             section=request.facts.section,
@@ -154,6 +155,7 @@ class Composer:
             device=request.device,
             url=request.facts.url,
             language=request.facts.language,
+            kv=request.attributes,
         )
         seed = request.seed or request.request_id or token_hex(8)
         return settle(shortlist(work.stock.inventory, slots, facts, now=now, seed=seed))
@@ -183,7 +185,7 @@ class Composer:
             warnings=(*work.request.warnings, *laid.warnings),
             timings_ms=(*timings_ms, ("render", (perf_counter() - started) * 1000)),
             cached=work.known is not None and work.site.ads,
-            cacheable_s=0 if work.degraded else work.site.cache_max_age_s,
+            cacheable_s=0 if work.degraded or work.of_reader else work.site.cache_max_age_s,
         )
 
     def _frame(self, work: Work) -> Frame:
@@ -216,7 +218,8 @@ class Composer:
 class Work:
     """One request on its way: what it asked for, what that means here, and what went wrong so far.
 
-    `known` is the article as it was cut for an earlier reader.
+    `known` is the article as it was cut for an earlier reader; `of_reader` says that another reader of the page might
+    see other ads.
     """
 
     request: Request

@@ -290,6 +290,7 @@ class Request:
     device: Device = Device.MOBILE
     country: str | None = None
     keywords: tuple[str, ...] = ()
+    attributes: tuple[tuple[str, str], ...] = ()
     unit: str | None = None
     request_id: str = ""
     seed: str | None = None

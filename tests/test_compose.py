@@ -11,9 +11,10 @@ import pytest
 
 from adlayout.assemble import Edition, assemble
 from adlayout.compose import Composer
+from adlayout.decision.files import parse_inventory
 from adlayout.decision.inventory import read_inventory
 from adlayout.errors import BadPlan, Fault
-from adlayout.model import ArticleFacts, Degraded, Empty, Output, Page, Request, Unfilled
+from adlayout.model import ArticleFacts, Degraded, Empty, Filled, Output, Page, Request, Unfilled
 from adlayout.rendering.page import Templates
 from adlayout.upkeep import Shelf, Stock
 
@@ -65,6 +66,32 @@ def test_the_next_reader_gets_the_same_page_from_what_was_kept(compose: Callable
     assert (first.pieces, first.decisions) == (second.pieces, second.decisions)
     assert [name for name, _ in first.timings_ms] == ["parse", "place", "verify", "decide", "render"]
     assert [name for name, _ in second.timings_ms] == ["decide", "render"]
+
+
+FREE = replace(FRAGMENT, attributes=(("plan", "free"),))
+
+
+@pytest.mark.parametrize(
+    ("include", "request_", "filled", "cacheable_s"),
+    [
+        ({"country": ["KZ"]}, replace(FRAGMENT, country="KZ"), 1, 0),
+        ({"country": ["KZ"]}, replace(FRAGMENT, country="FR"), 0, 0),
+        ({"country": ["KZ"]}, FRAGMENT, 0, 60),
+        ({"kv": {"plan": ["free"]}}, FREE, 1, 0),
+        ({"kv": {"plan": ["paid"]}}, FREE, 0, 0),
+        ({"device": ["mobile"]}, replace(FREE, country="KZ"), 1, 60),
+    ],
+)
+def test_a_page_whose_ads_depend_on_its_reader_is_kept_by_no_cache(
+    edition: Edition, include: dict[str, object], request_: Request, filled: int, cacheable_s: int
+) -> None:
+    flight = {"id": "f", "campaign": "c", "creatives": [{"id": "x"}], "targeting": {"include": include}}
+    creative = {"id": "x", "kind": "html", "markup": "one", "sandbox": "first-party"}
+    rows = parse_inventory({"campaigns": [{"id": "c"}], "flights": [flight], "creatives": [creative]})
+    inventory, _ = read_inventory(rows)
+    prepared = {"x": edition.prepare(inventory.creatives["x"])}
+    page = Composer(edition, Shelf(Stock(inventory, prepared, 1))).compose(request_, now=NOW)
+    assert (sum(isinstance(one, Filled) for one in page.decisions), page.cacheable_s) == (filled, cacheable_s)
 
 
 def test_a_site_without_ads_shows_the_article_and_nothing_else(edition: Edition, shelf: Shelf) -> None:

@@ -48,6 +48,7 @@ TYPED = Request(
     device=Device.TABLET,
     country="KZ",
     keywords=("a",),
+    attributes=(("plan", "x"),),
     unit="visitor-42",
     request_id="r-9",
     seed="s",
@@ -68,6 +69,24 @@ def from_json(value: object) -> Received:
 
 def with_field(name: str, value: object) -> Received:
     return from_json({"article": {"html": "<p>x"}, name: value})
+
+
+def test_attributes_are_texts_whatever_they_were_sent_as() -> None:
+    given = {
+        "plan": "free",
+        "beta": True,
+        "visits": 3,
+        "lists": ["a", 2, None, ["b"]],
+        "nothing": None,
+        "deep": {"a": 1},
+    }
+    assert with_field("context", {"attributes": given}).request.attributes == (
+        ("plan", "free"),
+        ("beta", "true"),
+        ("visits", "3"),
+        ("lists", "a"),
+        ("lists", "2"),
+    )
 
 
 def test_the_json_form_carries_every_field_of_the_contract() -> None:

@@ -41,13 +41,17 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The questions: when something starts or ends, time zones, values by key, slots by type or id, languages."""
+    """The questions: when something starts or ends, time zones, values by key, slots by type or id, languages.
+
+    `of_readers` says whether one of them is about who reads, so that two readers of a page may answer differently.
+    """
 
     times: tuple[timedelta, ...]
     zones: tuple[tzinfo, ...]
     values: tuple[tuple[str, Words], ...]
     slots: frozenset[str]
     languages: Words
+    of_readers: bool
 
     def answer(self, values: PageValues, now: datetime) -> Answer:
         """What a page answers at a moment."""
@@ -81,6 +85,7 @@ def ask(targetings: Iterable[Targeting], times: Iterable[datetime], languages: I
         values=tuple((key, _words(_wanted(terms[key]), prefix=terms[key][0].prefix)) for key in sorted(terms)),
         slots=_wanted(term for targeting in every for term in targeting.slot),
         languages=_words(frozenset(languages), prefix=True),
+        of_readers=any(key == "country" or key.startswith("kv.") for key in terms),
     )
 
 

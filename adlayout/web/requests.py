@@ -5,6 +5,7 @@ Knows both forms of the contract; never what is done with the article.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -112,6 +113,7 @@ def _asking(pairs: list[tuple[str, object]]) -> _Asking:
         device=Device(device) if device else device_of(fields.text("context.user_agent")),
         country=fields.text("context.country"),
         keywords=fields.texts("context.keywords"),
+        attributes=tuple(_attributes(fields.mapping(_ATTRIBUTES) or {})),
         unit=fields.text("unit"),
         seed=fields.text("seed"),
         timeout_ms=fields.number("timeout_ms"),
@@ -130,6 +132,16 @@ def _facts(fields: Fields) -> ArticleFacts:
         tags=fields.texts("article.tags"),
         language=fields.text("article.language"),
     )
+
+
+def _attributes(given: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The caller's own keys with their values, several for a list; what is no value is left out."""
+    for name, value in given.items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, str):
+                yield name, one
+            elif isinstance(one, bool | int | float):
+                yield name, json.dumps(one)
 
 
 def _warnings(fields: Fields) -> tuple[str, ...]:
