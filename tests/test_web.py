@@ -286,7 +286,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 def test_the_first_page_links_a_preview_that_works(client: TestClient) -> None:
     page = client.get("/").text
-    link = page.split('href="')[1].split('"')[0].replace("&amp;", "&")
+    link = page.split('<a href="')[1].split('"')[0].replace("&amp;", "&")
     assert client.get(link).status_code == 200
 
 
@@ -301,6 +301,12 @@ def test_the_first_page_links_a_preview_that_works(client: TestClient) -> None:
 def test_a_preview_is_for_the_browser_that_looks(client: TestClient, agent: str, query: str, device: str) -> None:
     answer = client.get(f"/preview?sample=news{query}", headers={"user-agent": agent})
     assert answer.headers["adlayout-cache-key"].endswith(f"device={device}")
+
+
+def test_the_first_page_says_what_each_route_is_for(client: TestClient) -> None:
+    first = client.get("/").text
+    assert "<dt><code>POST /v1/compose</code><dd>The composed page." in first
+    assert first.count("<dt>") == 6
 
 
 def test_a_preview_of_nothing_says_what_there_is(client: TestClient) -> None:

@@ -127,8 +127,12 @@ class Doors:
             for sample in (self._samples() if may_see else ())
             for layout in self.edition.layouts
         ]
-        routes = [f"<li><code>{route.path}</code>" for route in self.routes()]
-        return HTMLResponse(_INDEX.format(version=__version__, links="\n".join(links), routes="\n".join(routes)))
+        pages = f"<h2>Look at a page</h2>\n<ul>\n{chr(10).join(links)}\n</ul>" if links else ""
+        routes = [
+            f"<dt><code>{min(route.methods or ())} {route.path}</code><dd>{html.escape(_first_line(route.endpoint))}"
+            for route in self.routes()
+        ]
+        return HTMLResponse(_INDEX.format(version=__version__, pages=pages, routes="\n".join(routes)))
 
     def _plan(self, received: Received) -> dict[str, object]:
         return plan_json(self.composer.plan(received.request, layout=received.layout))
@@ -178,18 +182,27 @@ def _untouched(received: Received) -> Page:
     )
 
 
+def _first_line(handler: object) -> str:
+    return (handler.__doc__ or "").partition("\n")[0]
+
+
 _INDEX = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>adlayout</title>
-<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}}</style>
+<link rel="icon" href="data:,">
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 38rem; margin: 3rem auto; padding: 0 1.25rem }}
+h2 {{ margin-top: 2.5rem; font-size: 1.15rem }}
+ul {{ padding: 0; list-style: none }}
+li a {{ display: block; padding: .4rem 0 }}
+dd {{ margin: 0 0 .8rem }}
+</style>
 <h1>adlayout {version}</h1>
 <p>An article in, the composed page out: never altered, every decision explained.</p>
-<h2>Look at a page</h2>
-<ul>
-{links}
-</ul>
-<h2>Routes</h2>
-<ul>
+{pages}
+<h2>What it answers</h2>
+<dl>
 {routes}
-</ul>
+</dl>
 """
