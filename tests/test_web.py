@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import time
@@ -22,7 +23,7 @@ from adlayout.assemble import Edition, assemble
 from adlayout.store import keys
 from adlayout.store.client import Store
 from adlayout.upkeep import Shelf
-from adlayout.web.app import create_app
+from adlayout.web.app import _stop, create_app
 from adlayout.web.routes import Doors
 
 CONFIG = Path(__file__).parent.parent / "config"
@@ -282,6 +283,25 @@ def wait_until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < ends, "did not happen in time"
         time.sleep(0.01)
+
+
+def test_an_upkeep_that_misses_its_end_is_told_again() -> None:
+    """A call that gives up at that very moment takes the cancellation for its own timeout."""
+    heard: list[str] = []
+
+    async def deaf() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        heard.append("once")
+        await asyncio.sleep(60)
+
+    async def stopped() -> bool:
+        stocking = asyncio.create_task(deaf())
+        await asyncio.sleep(0)
+        await _stop(stocking, None)
+        return stocking.cancelled()
+
+    assert (asyncio.run(stopped()), heard) == (True, ["once"])
 
 
 def test_the_first_page_links_a_preview_that_works(client: TestClient) -> None:

@@ -28,6 +28,7 @@ from adlayout.web.server import end_with_parent, told_to_end
 
 # How `serve` tells its workers what to serve: they are started afresh and inherit nothing but the environment.
 CONFIG_DIR = "ADLAYOUT_WORKER_CONFIG"
+_STOP_AGAIN_S = 0.2
 _FIRST_STOCK_S = 2.0
 _AGAIN_S = 0.5
 
@@ -124,9 +125,9 @@ async def _first_stock(shelf: Shelf) -> None:
 
 
 async def _stop(stocking: asyncio.Task[None] | None, store: Store | None) -> None:
-    if stocking is not None:
+    # A call to the store that times out at just that moment takes the cancellation for its own, so it is said again.
+    while stocking is not None and not stocking.done():
         stocking.cancel()
-        with suppress(asyncio.CancelledError):
-            await stocking
+        await asyncio.wait({stocking}, timeout=_STOP_AGAIN_S)
     if store is not None:
         await store.close()

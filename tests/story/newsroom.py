@@ -160,7 +160,11 @@ class Service:
         return found
 
     def end(self) -> None:
+        """Kills all of it: a member that lived on would hold the pipe that `communicate` reads to its end."""
         self.process.kill()
+        for member in self.members() - {self.process.pid}:
+            with suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
         self.process.communicate()
         wait_until(lambda: not self.members())
 
