@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
@@ -41,9 +42,18 @@ class Reason(StrEnum):
     NO_AFTER = "no_after"  # the block above is one that no ad may follow, as a heading
     NO_BEFORE = "no_before"  # the block below is one that no ad may precede, as a figure
     KEEP_WITH_NEXT = "keep_with_next"  # the gap would part a heading from its text
+    CLEARANCE = "clearance"  # too near to a block that keeps its distance, as a figure
+    SMALL_NEIGHBOUR = "small_neighbour"  # a block beside the gap is too short, or is no paragraph
+    FIRST_SCREEN = "first_screen"  # an ad here would stand on the reader's first screen
+    POSITIONS = "positions"  # ads stand only at the positions that the layout names
+    EXISTING_ADS = "existing_ads"  # the article brings ads of its own, or was composed before
+    MARKER = "marker"  # an editor marked the article, or this stretch of it, as free of ads
+    BLOCKLISTED = "blocklisted"  # a word, tag or section of the article is on the blocklist
     UNSAFE_MARKUP = "unsafe_markup"  # an ad here would change the article's tree
     MAX_ADS = "max_ads"  # the article holds as many ads as it may
+    DENSITY = "density"  # with this ad too much of the page would be ads
     CONFLICT = "conflict"  # a due ad found no gap that takes it
+    OUT_OF_RANGE = "out_of_range"  # the article has no such position
 
 
 class Degraded(StrEnum):
@@ -84,6 +94,45 @@ class Count:
     bare_text: str = "auto"
 
 
+class Height(NamedTuple):
+    """The height of a block in CSS pixels: `fixed + margin + line` for each line of its text."""
+
+    fixed: int = 0
+    margin: int = 0
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Heights:
+    """What heights are estimated from on one device; `column` is the width of the text in CSS pixels.
+
+    `by_tag` has an entry for each tag that is known, `unknown` is the key of all others; bare text is measured as `p`.
+    """
+
+    chars_per_line: int
+    column: int
+    by_tag: Mapping[str, Height]
+
+
+class Weight(NamedTuple):
+    """What the counted blocks that match a selector count beside their own words and characters."""
+
+    selector: str
+    words: int
+    chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerNames:
+    """What editors write: the text of comments, and the attribute of a block that no ad may touch."""
+
+    off: str = "adlayout: off"
+    stop: str = "adlayout: stop"
+    start: str = "adlayout: start"
+    slot: str = "adlayout: slot"
+    attribute: str = "data-adl-stop"
+
+
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What a layout asks of an article: how to find its flow, which selectors to match, what to measure."""
@@ -95,14 +144,22 @@ class Needs:
     selectors: tuple[str, ...] = ()
     words: bool = False
     chars: bool = False
+    weights: tuple[Weight, ...] = ()
+    heights: Heights | None = None
+    # The ads that an article may bring; where they count, each that stands in the flow is a block of its own.
+    ads: tuple[str, ...] = ()
+    ads_count: bool = False
+    blocklist: tuple[str, ...] = ()
+    markers: MarkerNames = MarkerNames()
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """One piece of the article's flow; `start`/`end` in code points of the article as sent.
 
-    `tag` is None for an anonymous paragraph; `words` and `chars` are 0 where the layout does not ask for them;
-    `matches` holds those of the layout's selectors that match; `hollow` blocks have nothing to see.
+    `tag` is None for an anonymous paragraph; `words`, `chars` and `px` are 0 where the layout does not ask for them;
+    `matches` holds those of the layout's selectors that match; `hollow` blocks have nothing to see. `ads` are the ads
+    that the article brought in it, `ad` says that the block is one; no ad may stand beside a block that `stop`s.
     """
 
     tag: str | None
@@ -113,6 +170,27 @@ class Block:
     matches: frozenset[str]
     words: int = 0
     chars: int = 0
+    px: int = 0
+    ad: bool = False
+    ads: int = 0
+    stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What stands in an article beside its text, for the layout to heed.
+
+    `composed`: it was composed before. `off`: an editor wants no ads in it, or none in the gaps `stopped`. `slots` are
+    the gaps in which an editor wants an ad, each with its type. `ads` is how many ads the article brought, wherever.
+    `blocklisted` is the word of the blocklist that was found first.
+    """
+
+    composed: bool = False
+    off: bool = False
+    stopped: frozenset[int] = frozenset()
+    slots: tuple[tuple[int, str], ...] = ()
+    ads: int = 0
+    blocklisted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +203,7 @@ class Article:
     html: str
     blocks: tuple[Block, ...]
     offsets: tuple[int | None, ...]
+    marks: Marks = Marks()
     warnings: tuple[str, ...] = ()
 
 
@@ -140,6 +219,7 @@ class SlotStyle:
     label: str = "Advertisement"
     on_empty: str = "collapse"  # or "hold"
     reserve: str = "largest"  # or "smallest", "none"
+    lazy: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,19 +255,40 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A due ad that found no gap."""
+    """A due ad that found no gap; `position` is the entry that named it, as ops wrote it.
 
-    due_gap: int
+    No `due_gap` where the article has no such position.
+    """
+
+    due_gap: int | None
     reason: Reason = Reason.CONFLICT
+    position: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """How much of a page is ads, as estimated: heights in CSS pixels, those of the article's own ads included."""
+
+    px: int = 0
+    ad_px: int = 0
+
+    @property
+    def density(self) -> float:
+        """The share of the ads in the height of article and ads, 0 to 1."""
+        return self.ad_px / (self.px + self.ad_px) if self.ad_px else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The slots in document order and the ads that were dropped; `gaps` are every gap's judgement, where one asked."""
+    """The slots in document order and the ads that were dropped; `gaps` are every gap's judgement, where one asked.
+
+    `space` is known where heights were asked for.
+    """
 
     slots: tuple[Slot, ...]
     gaps: tuple[Judgement, ...] = ()
     dropped: tuple[Dropped, ...] = ()
+    space: Space = Space()
 
 
 # The ads.

@@ -31,7 +31,7 @@ def parse(html: str, needs: Needs) -> Parsed:
     root = parse_fragment(source, "body", source_locations=True)
     flow = flow_of(root, needs)
     points = points_of(source, flow)
-    article = Article(html, _blocks(root, flow, points, needs), points.gaps, flow.warnings)
+    article = Article(html, _blocks(root, flow, points, needs), points.gaps, warnings=flow.warnings)
     return Parsed(_mapped(article), source, root, flow, points.gaps)
 
 
