@@ -76,7 +76,7 @@ def plan_json(planned: Planned) -> dict[str, object]:
     return {
         "layout": planned.layout,
         "device": planned.device.value,
-        "totals": totals(article)._asdict(),
+        "totals": _totals(planned),
         "blocks": [
             {
                 "block": number,
@@ -85,6 +85,7 @@ def plan_json(planned: Planned) -> dict[str, object]:
                 "end": block.end,
                 "words": block.words,
                 "chars": block.chars,
+                "px": block.px,
                 "counted": block.counted,
             }
             for number, block in enumerate(article.blocks, start=1)
@@ -97,6 +98,7 @@ def plan_json(planned: Planned) -> dict[str, object]:
                 "slot": gap.slot,
                 "reasons": [
                     {"rule": reason.rule.value, "needed": reason.needed, "actual": reason.actual}
+                    | ({"where": reason.where} if reason.where else {})
                     for reason in gap.reasons
                 ],
             }
@@ -107,8 +109,22 @@ def plan_json(planned: Planned) -> dict[str, object]:
             for s in plan.slots
         ],
         "dropped": [
-            {"due_gap": dropped.due_gap, "position": None, "reason": dropped.reason.value} for dropped in plan.dropped
+            {"due_gap": dropped.due_gap, "position": dropped.position, "reason": dropped.reason.value}
+            for dropped in plan.dropped
         ],
-        "warnings": list(article.warnings),
+        "warnings": list(planned.warnings),
         "html": marked,
+    }
+
+
+def _totals(planned: Planned) -> dict[str, object]:
+    held, space = totals(planned.article), planned.plan.space
+    return {
+        "blocks": len(planned.article.blocks),
+        "paragraphs": held.paragraphs,
+        "words": held.words,
+        "chars": held.chars,
+        "px": space.px,
+        "ad_px": space.ad_px,
+        "density": round(space.density, 3),
     }

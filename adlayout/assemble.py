@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias, TypeVar
-
-from pydantic import BaseModel
+from typing import TypeVar
 
 from adlayout.checks import (
     Read,
@@ -27,17 +26,15 @@ from adlayout.config.source import Source
 from adlayout.decision.files import to_rows
 from adlayout.decision.schema import InventoryFile
 from adlayout.errors import ConfigError, Fault
-from adlayout.model import Creative
-from adlayout.placement.layout import Layout, compile_layout
+from adlayout.model import Creative, Device
+from adlayout.placement.layout import Layout, compile_all
+from adlayout.placement.overlay import extended
 from adlayout.placement.schema import LayoutFile
 from adlayout.rendering.creative import Prepared
 from adlayout.rendering.page import PageContext, Templates
 from adlayout.rows import Rows
 
 T = TypeVar("T")
-M = TypeVar("M", bound=BaseModel)
-# What else is wrong in a file's data, given the name of the file.
-Also: TypeAlias = Callable[[object, str], Iterable[Fault]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,8 @@ class Edition:
 
     directory: Path
     settings: Settings
-    layouts: Mapping[str, Layout]
+    layouts: Mapping[str, Mapping[Device, Layout]]
+    layout_keys: Mapping[str, object]
     templates: Templates
     house_rows: Rows
     warnings: tuple[Fault, ...]
@@ -62,10 +60,11 @@ def assemble(directory: Path, env: Mapping[str, str]) -> Edition:
     settings = found.take(lambda: effective(directory, env))
     if settings is not None:
         found.faults += settings.layout_faults([path.stem for path in _paths(directory / "layouts")])
-    layouts = found.files(directory / "layouts", LayoutFile, layout_data_faults)
+    sources = found.sources(directory / "layouts")
+    layouts = found.layouts(sources)
     templates, wrong = Templates.attempt(directory / "templates")
     found.faults += wrong
-    inventory = found.files(directory / "inventory", InventoryFile, lambda data, name: ())
+    inventory = found.inventories(found.sources(directory / "inventory"))
     if len(inventory) == len(_paths(directory / "inventory")):
         found.faults += inventory_faults(inventory)
     found.faults += template_faults(layouts, templates, _heads(settings), also=found.templates())
@@ -75,7 +74,8 @@ def assemble(directory: Path, env: Mapping[str, str]) -> Edition:
     return Edition(
         directory=directory,
         settings=settings.settings,
-        layouts={file.name: compile_layout(file.contents, file.name) for file in layouts},
+        layouts={file.name: compile_all(file.contents, file.name) for file in layouts},
+        layout_keys={name: source.data for name, source in sources.items()},
         templates=templates,
         house_rows=to_rows(file.contents for file in inventory),
         warnings=(
@@ -103,20 +103,33 @@ class _Found:
             self.faults += exc.faults
             return None
 
-    def files(self, folder: Path, model: type[M], also: Also) -> list[Read[M]]:
-        """Every file of the folder that holds; `also` finds what the model does not see."""
-        read = [self._file(path, model, also) for path in _paths(folder)]
+    def sources(self, folder: Path) -> dict[str, Source]:
+        """Every file of the folder that can be read, by its name without its ending."""
+        read = {path.stem: self.take(partial(open_source, path)) for path in _paths(folder)}
+        return {name: source for name, source in read.items() if source is not None}
+
+    def layouts(self, sources: Mapping[str, Source]) -> list[Read[LayoutFile]]:
+        """Every layout that holds, laid over those it extends."""
+        keys = {name: source.data for name, source in sources.items()}
+        read = [self._layout(name, source, keys) for name, source in sources.items()]
         return [file for file in read if file is not None]
 
-    def _file(self, path: Path, model: type[M], also: Also) -> Read[M] | None:
-        source = self.take(lambda: open_source(path))
-        if source is None:
-            return None
-        contents = self.take(lambda: fit(source, model, also(source.data, path.stem)))
+    def inventories(self, sources: Mapping[str, Source]) -> list[Read[InventoryFile]]:
+        """Every inventory file that holds."""
+        read = {name: self.take(partial(fit, source, InventoryFile)) for name, source in sources.items()}
+        return [Read(name, sources[name], file) for name, file in read.items() if file is not None]
+
+    def _layout(self, name: str, source: Source, keys: Mapping[str, object]) -> Read[LayoutFile] | None:
+        also = layout_data_faults(source.data, name)
+        try:
+            whole = extended(source.data, keys)
+        except ConfigError as exc:
+            whole, also = source.data, (*also, *exc.faults)
+        contents = self.take(lambda: fit(replace(source, data=whole), LayoutFile, also))
         if contents is None:
             self.broken.append(source)
             return None
-        return Read(path.stem, source, contents)
+        return Read(name, source, contents)
 
     def templates(self) -> set[str]:
         """The templates of layouts that do not hold, so that their faults are told at once too."""

@@ -19,7 +19,7 @@ from adlayout.decision.inventory import read_inventory
 from adlayout.decision.schema import CreativeRow, InventoryFile
 from adlayout.errors import Fault
 from adlayout.model import Creative
-from adlayout.placement.layout import compile_layout
+from adlayout.placement.layout import compile_all
 from adlayout.placement.schema import LayoutFile
 from adlayout.rendering.creative import BadMarkup, Prepared, prepare
 from adlayout.rendering.page import NATIVE, SUFFIX, PageContext, Templates
@@ -28,6 +28,7 @@ from adlayout.rendering.rehearse import asked_slots, rehearse, rehearse_natives
 M = TypeVar("M", bound=BaseModel)
 
 _SELECTOR_LISTS: Final = ("exclude_within", "enter", "no_after", "no_before", "keep_with_next")
+_SELECTORS_IN: Final = {"clearances": ("selector", "lift_before_if_next"), "weights": ("selector",)}
 _PSEUDO_CLASS: Final = re.compile(r":[A-Za-z-]+")
 
 
@@ -70,14 +71,27 @@ def wrong_selectors(data: object) -> Iterator[Fault]:
 
 
 def _selectors(inline: Mapping[object, object]) -> Iterator[tuple[str, str]]:
+    """Every selector of the rules, and of those for one device, with its path."""
     container = inline.get("container")
     if isinstance(container, str):
         yield "container", container
-    for key in _SELECTOR_LISTS:
-        entries = inline.get(key)
-        for at, entry in enumerate(entries) if isinstance(entries, list | tuple) else ():
-            if isinstance(entry, str):
-                yield f"{key}.{at}", entry
+    existing = inline.get("existing_ads")
+    brought = existing.get("selectors") if isinstance(existing, Mapping) else None
+    for key, entries in (*((key, inline.get(key)) for key in _SELECTOR_LISTS), ("existing_ads.selectors", brought)):
+        yield from ((path, entry) for path, entry in _entries(key, entries) if isinstance(entry, str))
+    for key, names in _SELECTORS_IN.items():
+        entries = ((path, entry) for path, entry in _entries(key, inline.get(key)) if isinstance(entry, Mapping))
+        told = ((f"{path}.{name}", entry.get(name)) for path, entry in entries for name in names)
+        yield from ((path, selector) for path, selector in told if isinstance(selector, str))
+    devices = inline.get("devices")
+    for device, rules in devices.items() if isinstance(devices, Mapping) else ():
+        if isinstance(rules, Mapping):
+            yield from ((f"devices.{device}.{path}", selector) for path, selector in _selectors(rules))
+
+
+def _entries(key: str, said: object) -> Iterator[tuple[str, object]]:
+    """The entries of a list, each with its path."""
+    yield from ((f"{key}.{at}", entry) for at, entry in enumerate(said if isinstance(said, list | tuple) else ()))
 
 
 def _plainly(message: str, selector: str) -> str:
@@ -133,7 +147,8 @@ def slot_warnings(layouts: Sequence[Read[LayoutFile]], templates: Templates) -> 
 def layout_warnings(layouts: Iterable[Read[LayoutFile]]) -> Iterator[Fault]:
     """What a layout says that has no effect."""
     for layout in layouts:
-        for warning in compile_layout(layout.contents, layout.name).warnings:
+        devices = compile_all(layout.contents, layout.name).values()
+        for warning in dict.fromkeys(warning for one in devices for warning in one.warnings):
             yield layout.source.placed(warning)
 
 

@@ -18,8 +18,22 @@ from adlayout.decision.settle import settle
 from adlayout.decision.shortlist import shortlist
 from adlayout.decision.targeting import PageFacts
 from adlayout.errors import BadPlan, ConfigError, Fault
-from adlayout.model import Decision, Degraded, Empty, Filled, Output, Page, Piece, Request, Slot, Timings, Unfilled
-from adlayout.placement.layout import Layout, compile_layout
+from adlayout.model import (
+    Decision,
+    Degraded,
+    Device,
+    Empty,
+    Filled,
+    Output,
+    Page,
+    Piece,
+    Request,
+    Slot,
+    Timings,
+    Unfilled,
+)
+from adlayout.placement.layout import Layout, compile_all
+from adlayout.placement.overlay import extended
 from adlayout.placement.schema import LayoutFile
 from adlayout.plans import Laid, Planned, Plans, judge
 from adlayout.rendering.page import Frame, PageContext, TemplateFailure, plain_frame
@@ -49,7 +63,9 @@ class Composer:
         self._plans = Plans()
         self._frames: OrderedDict[tuple[str, PageContext], Frame] = OrderedDict()
         self._page_boxes = {
-            name: {slot.id: box(slot) for slot in layout.page_slots} for name, layout in edition.layouts.items()
+            (name, device): {slot.id: box(slot) for slot in layout.page_slots}
+            for name, devices in edition.layouts.items()
+            for device, layout in devices.items()
         }
 
     def compose(self, request: Request, *, now: datetime, expired: Callable[[], bool] = never) -> Page:
@@ -71,11 +87,12 @@ class Composer:
     def plan(self, request: Request, layout: object | None = None) -> Planned:
         """The plan of the request, with every gap's safety known; raises BadPlan with all that is wrong."""
         unknown = tuple(self._unknown(request, named=layout is None))
-        given, faults = _given(layout) if layout is not None else (None, ())
+        given, faults = self._given(layout) if layout is not None else (None, ())
         if unknown or faults:
             detail = "the question holds what cannot be answered"
             raise BadPlan(detail, (*unknown, *faults), status=422 if faults else 404)
-        return judge(request.html, given or self.begin(request).layout, request.device)
+        planned = given[request.device] if given is not None else self.begin(request).layout
+        return judge(request.html, planned, planned.listed(request.facts.section, request.facts.tags))
 
     def _unknown(self, request: Request, *, named: bool) -> Iterator[Fault]:
         """The names that are not known, of those that count."""
@@ -85,6 +102,17 @@ class Composer:
         if named and request.layout is not None and request.layout not in layouts:
             yield Fault("layout", f'no layout "{request.layout}", {nearest(request.layout, layouts)}')
 
+    def _given(self, value: object) -> tuple[Mapping[Device, Layout] | None, tuple[Fault, ...]]:
+        """The layout that came with the request, or what is wrong with it, at the request's own paths."""
+        try:
+            whole = extended(value, self._edition.layout_keys)
+            file, faults = validate(whole, LayoutFile), tuple(wrong_selectors(value))
+        except ConfigError as exc:
+            file, faults = None, exc.faults
+        if file is not None and not faults:
+            return compile_all(file, file.name or "layout"), ()
+        return None, tuple(Fault(f"layout.{fault.at}" if fault.at else "layout", fault.message) for fault in faults)
+
     def begin(self, request: Request) -> Work:
         """What the request means here, and the plan of its article where that is kept already."""
         degraded: list[Degraded] = []
@@ -93,7 +121,8 @@ class Composer:
             degraded.append(Degraded.UNKNOWN_SITE)
         site = self._edition.settings.sites[name]
         layout = self._layout(request, site, degraded)
-        known = self._plans.find((request.html, layout.name, request.device)) if site.ads else _uncut(request)
+        bare = not site.ads or layout.listed(request.facts.section, request.facts.tags) is not None
+        known = _uncut(request) if bare else self._plans.find((request.html, layout.name, request.device))
         return Work(request, name, site, layout, self._shelf.stock, degraded, known)
 
     def _site_name(self, request: Request) -> str:
@@ -107,7 +136,7 @@ class Composer:
             name = None
         if name is None:
             name = site.layout_for(request.facts.section, request.facts.tags, request.device)
-        return self._edition.layouts[name]
+        return self._edition.layouts[name][request.device]
 
     def _laid(self, work: Work, expired: Callable[[], bool]) -> tuple[Laid, Timings]:
         """The article cut at its slots; uncut where the time is over."""
@@ -166,7 +195,7 @@ class Composer:
         article = _article(laid, decisions, own, work.stock) if decisions else laid.stretches
         pieces, start = article, 0
         if work.request.output is Output.PAGE:
-            boxes = self._page_boxes[work.layout.name]
+            boxes = self._page_boxes[work.layout.name, work.layout.device]
             texts = {
                 each.slot.id: (at, _text(boxes[each.slot.id], each, work.stock))
                 for at, each in enumerate(decisions[:own])
@@ -237,17 +266,6 @@ def _uncut(request: Request) -> Laid:
     return Laid((Piece(request.html, sacred=True),))
 
 
-def _given(value: object) -> tuple[Layout | None, tuple[Fault, ...]]:
-    """The layout that came with the request, or what is wrong with it, at the request's own paths."""
-    try:
-        file, faults = validate(value, LayoutFile), tuple(wrong_selectors(value))
-    except ConfigError as exc:
-        file, faults = None, exc.faults
-    if file is not None and not faults:
-        return compile_layout(file, file.name or "layout"), ()
-    return None, tuple(Fault(f"layout.{fault.at}" if fault.at else "layout", fault.message) for fault in faults)
-
-
 def _context(work: Work) -> PageContext:
     facts = work.request.facts
     return PageContext(
@@ -275,7 +293,8 @@ def _article(laid: Laid, decisions: Sequence[Decision], own: int, stock: Stock) 
 
 def _text(slot_box: SlotBox, decision: Decision, stock: Stock) -> str:
     if isinstance(decision, Filled):
-        return slot_box.around(stock.prepared[decision.creative].markup[decision.format])
+        made = stock.prepared[decision.creative]
+        return slot_box.around((made.markup if slot_box.slot.style.lazy else made.eager)[decision.format])
     return slot_box.without
 
 

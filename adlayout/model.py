@@ -235,11 +235,12 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One rule's no, with what it asked for and what it found."""
+    """One rule's no, with what it asked for and what it found; `where` says beside which block, if beside one."""
 
     rule: Reason
     needed: str
     actual: str
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from adlayout.article.parse import Parsed, parse
 from adlayout.article.verify import holds, is_balanced, unsafe_gaps
 from adlayout.model import Article, Device, Judgement, Piece, Plan, Reason, Refusal, Timings, Verdict
+from adlayout.placement.density import MOST_OF_A_PAGE
 from adlayout.placement.explain import explain
 from adlayout.placement.layout import Layout
 from adlayout.placement.place import place
@@ -35,6 +36,12 @@ class Planned:
     plan: Plan
     layout: str
     device: Device
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What ops or the CMS should know of this plan."""
+        dense = ("density_over_30",) if self.plan.space.density > MOST_OF_A_PAGE / 100 else ()
+        return (*self.article.warnings, *dense)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +97,14 @@ def lay(html: str, layout: Layout) -> tuple[Laid, Timings]:
     return laid, tuple(zip(("parse", "place", "verify"), spent, strict=True))
 
 
-def judge(html: str, layout: Layout, device: Device) -> Planned:
-    """The plan with every gap judged, its safety known and everything measured."""
-    parsed = parse(html, replace(layout.needs, words=True, chars=True))
-    plan = _proven(parsed, explain(parsed.article, layout, _unsafe(parsed)))
-    return Planned(parsed.article, plan, layout.name, device)
+def judge(html: str, layout: Layout, listed: Refusal | None = None) -> Planned:
+    """The plan with every gap judged, its safety known and everything measured.
+
+    `listed` is what the blocklist has against the article's section and tags.
+    """
+    parsed = parse(html, layout.measured)
+    plan = _proven(parsed, explain(parsed.article, layout, _unsafe(parsed), listed))
+    return Planned(parsed.article, plan, layout.name, layout.device)
 
 
 def _unsafe(parsed: Parsed) -> frozenset[int]:

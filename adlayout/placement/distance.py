@@ -12,7 +12,7 @@ from pydantic import PlainValidator
 
 from adlayout.placement.measures import Measure
 
-_FORM: Final = re.compile(r"([0-9]{1,9})\s+(\S+)|([0-9]{1,9})(%)")
+_FORM: Final = re.compile(r"([0-9]{1,9})\s+(\S+)|([0-9]{1,9})(%|px)")
 _EXPECTED: Final = 'expected a distance such as "2 paragraphs"'
 _DEEPEST: Final = 8  # more `all` and `any` inside each other than a person can follow, and safe to walk
 
@@ -24,44 +24,66 @@ class Unit(StrEnum):
     BLOCKS = "blocks"
     WORDS = "words"
     CHARS = "chars"
+    PX = "px"
+    PERCENT = "%"
 
     @property
     def at(self) -> int:
-        """Which of the amounts of a `Measure` is counted in this unit."""
-        return Measure._fields.index(self.value)
+        """Which of the amounts of a `Measure` is counted in this unit; a share is counted in characters."""
+        return Measure._fields.index("chars" if self is Unit.PERCENT else self.value)
 
 
 _UNITS: Final = {name: unit for unit in Unit for name in (unit.value, unit.value.removesuffix("s"))}
-_NAMES: Final = "paragraphs, blocks, words or chars"
+_NAMES: Final = "paragraphs, blocks, words, chars, px or %"
 
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """So many of one unit; `at` says which of the amounts of a `Measure` that is."""
+    """So many of one unit.
+
+    Whoever has to reckon with distances does so in whole numbers: `place` is where a gap is, `size` how large the
+    distance is, both in the unit, or, for a share of the article, in hundredths of a character times the whole.
+    """
 
     amount: int
     unit: Unit
-    at: int = field(init=False, repr=False, compare=False)
+    _at: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "at", self.unit.at)
+        object.__setattr__(self, "_at", self.unit.at)
 
     @property
     def is_zero(self) -> bool:
         """Whether the distance is reached where it starts."""
         return self.amount == 0
 
-    def reached(self, measured: Measure) -> bool:
-        """Whether at least this distance was measured."""
-        return measured[self.at] >= self.amount
+    def reached(self, earlier: Measure, later: Measure) -> bool:
+        """Whether at least this distance lies between two gaps, each measured from the start."""
+        measured = later[self._at] - earlier[self._at]
+        if self.unit is Unit.PERCENT:
+            # Without a character there is nothing to have a share of.
+            return measured * 100 >= self.amount * later.whole if later.whole else self.amount == 0
+        return measured >= self.amount
+
+    def place(self, measured: Measure) -> int:
+        """Where the gap is that was measured from the start."""
+        return measured[self._at] * 100 if self.unit is Unit.PERCENT else measured[self._at]
+
+    def size(self, whole: int) -> int:
+        """How large the distance is in an article of so many characters."""
+        return self.amount * whole if self.unit is Unit.PERCENT else self.amount
+
+    def sized(self, size: int, whole: int) -> str:
+        """The text of a distance of this unit that is so large."""
+        return _said(size // max(1, whole) if self.unit is Unit.PERCENT else size, self.unit)
 
     def text(self) -> str:
         """The distance as ops write it."""
         return _said(self.amount, self.unit)
 
     def actual(self, measured: Measure) -> str:
-        """What was measured, in the distance's own unit."""
-        return _said(measured[self.at], self.unit)
+        """What was measured, in the distance's own unit; of a share the whole percent that are reached."""
+        return self.sized(self.place(measured), measured.whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +97,9 @@ class All:
         """Whether the distance is reached where it starts."""
         return all(part.is_zero for part in self.parts)
 
-    def reached(self, measured: Measure) -> bool:
-        """Whether at least all of the distances were measured."""
-        return all(part.reached(measured) for part in self.parts)
+    def reached(self, earlier: Measure, later: Measure) -> bool:
+        """Whether at least all of the distances lie between two gaps, each measured from the start."""
+        return all(part.reached(earlier, later) for part in self.parts)
 
     def text(self) -> str:
         """The distance in words, joined by `and`."""
@@ -99,9 +121,9 @@ class Any_:
         """Whether the distance is reached where it starts."""
         return any(part.is_zero for part in self.parts)
 
-    def reached(self, measured: Measure) -> bool:
-        """Whether at least one of the distances was measured."""
-        return any(part.reached(measured) for part in self.parts)
+    def reached(self, earlier: Measure, later: Measure) -> bool:
+        """Whether at least one of the distances lies between two gaps, each measured from the start."""
+        return any(part.reached(earlier, later) for part in self.parts)
 
     def text(self) -> str:
         """The distance in words, joined by `or`."""

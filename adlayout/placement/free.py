@@ -53,11 +53,11 @@ class FreeGaps:
         """Puts an ad into the gap: it is gone, and so are those too near to it."""
         self._remove(gap)
         other = self.after(gap)
-        while other is not None and not self._min_between.reached(self._context.between(gap, other)):
+        while other is not None and not self._context.reached(self._min_between, gap, other):
             self._remove(other)
             other = self.after(other)
         other = self.before(gap)
-        while other is not None and not self._min_between.reached(self._context.between(other, gap)):
+        while other is not None and not self._context.reached(self._min_between, other, gap):
             self._remove(other)
             other = self.before(other)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 
-from adlayout.model import Article, Plan, Slot
+from adlayout.formats import height_of
+from adlayout.model import Article, Plan, Slot, SlotStyle
+from adlayout.placement.density import inline_styles, space_of, thin_out
 from adlayout.placement.layout import Layout
 from adlayout.placement.rules import Context
-from adlayout.placement.select import select
+from adlayout.placement.select import Choice, select
+from adlayout.placement.trial import Trial, trial_of
 
 
 def place(article: Article, layout: Layout, unsafe: frozenset[int] = frozenset()) -> Plan:
@@ -16,23 +20,31 @@ def place(article: Article, layout: Layout, unsafe: frozenset[int] = frozenset()
     `unsafe` are the gaps in which an ad would change the article's tree.
     """
     context = Context(article, unsafe)
-    if any(gate.refuse(0, context) is not None for gate in layout.gates):
-        return Plan(())
-    # The first refusal settles a gap; who wants to know them all asks `explain`.
-    allowed = [all(rule.refuse(gap, context) is None for rule in layout.rules) for gap in range(context.last_gap + 1)]
-    choice = select(context, allowed, layout.schedule)
-    return Plan(slots_of(article, layout, choice.ads), dropped=tuple(choice.dropped))
+    trial = trial_of(layout, context)
+    if trial.is_shut:
+        return Plan((), space=space_of(article, (), layout, context.to_gap[-1]))
+    # Who wants to know every refusal, and not only whether there is one, asks `explain`.
+    choice = choose(trial, trial.allowed(), layout)
+    slots = tuple(slots_of(choice, layout))
+    return Plan(slots, dropped=tuple(choice.dropped), space=space_of(article, slots, layout, context.to_gap[-1]))
 
 
-def slots_of(article: Article, layout: Layout, ads: Mapping[int, int]) -> tuple[Slot, ...]:
-    """The slots in document order; `ads` leads from a gap to the gap where its ad was due."""
-    return tuple(
-        Slot(
-            id=f"inline-{number + 1}",
-            style=layout.styles[min(number, len(layout.styles) - 1)],
-            gap=gap,
-            offset=article.offsets[gap],
-            due_gap=due,
-        )
-        for number, (gap, due) in enumerate(sorted(ads.items()))
-    )
+def choose(trial: Trial, allowed: list[bool], layout: Layout) -> Choice:
+    """The gaps that get ads, no more of them than the page can take."""
+    choice = select(trial.context, allowed, layout.schedule, at_end=trial.at_end)
+    thin_out(choice, layout)
+    return choice
+
+
+def slots_of(choice: Choice, layout: Layout) -> Iterator[Slot]:
+    """The slots in document order."""
+    article, styles = choice.context.article, inline_styles(choice, layout)
+    for number, (gap, style) in enumerate(styles.items(), start=1):
+        if layout.last_slot_fits and number == len(styles):
+            style = _fitting(style, choice.context.between(gap, choice.context.last_gap).px)
+        yield Slot(f"inline-{number}", style, gap, article.offsets[gap], choice.ads.get(gap, gap))
+
+
+def _fitting(style: SlotStyle, room_px: int) -> SlotStyle:
+    """The style without the formats that are taller than the room."""
+    return replace(style, formats=tuple(format for format in style.formats if height_of(format) <= room_px))

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, Self, TypeAlias
 
-from adlayout.model import Article, Block, Reason, Refusal
+from adlayout.model import Article, Block, Device, Reason, Refusal
 from adlayout.placement.distance import Distance
+from adlayout.placement.heights import screen_px
 from adlayout.placement.measures import Measure, measures_to_gaps
-from adlayout.placement.schema import Inline
+from adlayout.placement.positions import Meant, Positions
+from adlayout.placement.schema import Clearance, Inline
 
 # The selector and the block that no ad may stand beside, seen from each gap.
 Sight: TypeAlias = Sequence[tuple[str, Block] | None]
+# For each gap the number of a block, None where there is none that way.
+Nearest: TypeAlias = Sequence[int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """The article that is judged, measured to each gap; `unsafe` gaps would change its tree.
 
-    What stands above and below the gaps is looked at once for all of them, so that no run of blocks without
-    content is walked through again from each of its gaps.
+    `listed` says that its section or a tag is on the blocklist. What stands above and below the gaps is looked at once
+    for all of them, so that no run of blocks without content is walked through again from each of its gaps.
     """
 
     article: Article
     unsafe: frozenset[int] = frozenset()
+    listed: Refusal | None = None
     to_gap: tuple[Measure, ...] = field(init=False)
     _seen: dict[tuple[bool, tuple[str, ...]], Sight] = field(init=False, default_factory=dict)
+    _near: dict[tuple[bool, str], Nearest] = field(init=False, default_factory=dict)
+    _meant: dict[Positions, Meant] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "to_gap", measures_to_gaps(self.article.blocks))
@@ -36,9 +43,17 @@ class Context:
         """The number of the gap below everything."""
         return len(self.article.blocks)
 
+    def is_safe(self, gap: int) -> bool:
+        """Whether an ad in the gap leaves the article as it is."""
+        return self.article.offsets[gap] is not None and gap not in self.unsafe
+
     def between(self, gap: int, later: int) -> Measure:
         """What lies between two gaps."""
         return self.to_gap[later].since(self.to_gap[gap])
+
+    def reached(self, distance: Distance, gap: int, later: int) -> bool:
+        """Whether at least this distance lies between two gaps."""
+        return distance.reached(self.to_gap[gap], self.to_gap[later])
 
     def above(self, selectors: tuple[str, ...]) -> Sight:
         """For each gap the nearest match above it, up to the first block with content."""
@@ -54,16 +69,108 @@ class Context:
             self._seen[key] = _sight(self.article.blocks[::-1], selectors)[::-1]
         return self._seen[key]
 
+    def nearest_above(self, selector: str) -> Nearest:
+        """For each gap the gap right below the nearest match above it, however far."""
+        key = (True, selector)
+        if key not in self._near:
+            self._near[key] = list(_nearest(selector in block.matches for block in self.article.blocks))
+        return self._near[key]
+
+    def nearest_below(self, selector: str) -> Nearest:
+        """For each gap the gap right above the nearest match below it, however far."""
+        key = (False, selector)
+        if key not in self._near:
+            mirrored = list(_nearest(selector in block.matches for block in reversed(self.article.blocks)))
+            self._near[key] = [None if at is None else self.last_gap - at for at in reversed(mirrored)]
+        return self._near[key]
+
+    def after_text(self, gap: int) -> str:
+        """Which counted block the gap comes after, in words."""
+        number = self.to_gap[gap].paragraphs
+        return f"after paragraph {number}" if number else "before paragraph 1"
+
+    def meant(self, positions: Positions) -> Meant:
+        """The gaps that a layout's positions mean in this article."""
+        if positions not in self._meant:
+            self._meant[positions] = positions.meant(self.article.blocks, self.to_gap)
+        return self._meant[positions]
+
 
 class Rule(Protocol):
-    """One judgement of a gap."""
+    """One judgement of a gap, or, of a gate, of the whole article."""
 
     @classmethod
-    def of(cls, keys: Inline) -> Self | None:
-        """The rule as a layout's keys want it, None where they want none."""
+    def of(cls, keys: Inline, device: Device) -> Self | None:
+        """The rule as a layout's keys want it on a device, None where they want none."""
 
     def refuse(self, gap: int, context: Context) -> Refusal | None:
         """What the rule has against an ad in this gap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """An article that was composed before stays as it is."""
+
+    @classmethod
+    def of(cls, keys: Inline, device: Device) -> Composed:
+        """The gate, which every layout has."""
+        return Composed()
+
+    def refuse(self, gap: int, context: Context) -> Refusal | None:
+        """Refuses every gap of an article with a slot of ours in it."""
+        if not context.article.marks.composed:
+            return None
+        return Refusal(Reason.EXISTING_ADS, "an article without data-adl-slot", "data-adl-slot: it was composed before")
+
+
+@dataclass(frozen=True, slots=True)
+class Blocklisted:
+    """No ad in an article that holds a word, or has a tag or a section, that none should stand beside."""
+
+    @classmethod
+    def of(cls, keys: Inline, device: Device) -> Blocklisted:
+        """The gate, which every layout has: what is listed was looked for before."""
+        return Blocklisted()
+
+    def refuse(self, gap: int, context: Context) -> Refusal | None:
+        """Refuses every gap of such an article."""
+        if context.listed is not None:
+            return context.listed
+        word = context.article.marks.blocklisted
+        return None if word is None else Refusal(Reason.BLOCKLISTED, f'no word "{word}"', f'word "{word}"')
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedOff:
+    """No ad in an article whose editor says so."""
+
+    comment: str
+
+    @classmethod
+    def of(cls, keys: Inline, device: Device) -> MarkedOff:
+        """The gate, which every layout has."""
+        return MarkedOff(keys.markers.off)
+
+    def refuse(self, gap: int, context: Context) -> Refusal | None:
+        """Refuses every gap of such an article."""
+        if not context.article.marks.off:
+            return None
+        return Refusal(Reason.MARKER, f"no <!-- {self.comment} -->", f"<!-- {self.comment} -->")
+
+
+@dataclass(frozen=True, slots=True)
+class BringsAds:
+    """No ad in an article that brings some of its own, where a layout wants it so."""
+
+    @classmethod
+    def of(cls, keys: Inline, device: Device) -> BringsAds | None:
+        """The gate of `existing_ads`, if such articles are left alone."""
+        return BringsAds() if keys.existing_ads.mode == "stop" else None
+
+    def refuse(self, gap: int, context: Context) -> Refusal | None:
+        """Refuses every gap of an article with ads."""
+        ads = context.article.marks.ads
+        return Refusal(Reason.EXISTING_ADS, "0 ads", "1 ad" if ads == 1 else f"{ads} ads") if ads else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +180,13 @@ class MinArticle:
     least: Distance
 
     @classmethod
-    def of(cls, keys: Inline) -> MinArticle | None:
+    def of(cls, keys: Inline, device: Device) -> MinArticle | None:
         """The gate of `min_article`, if there is one."""
         return MinArticle(keys.min_article) if keys.min_article is not None else None
 
     def refuse(self, gap: int, context: Context) -> Refusal | None:
         """Refuses every gap of a short article."""
-        return _short(Reason.MIN_ARTICLE, self.least, context.to_gap[-1])
+        return _short(Reason.MIN_ARTICLE, self.least, (0, context.last_gap), context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +196,7 @@ class NoAfter:
     selectors: tuple[str, ...]
 
     @classmethod
-    def of(cls, keys: Inline) -> NoAfter | None:
+    def of(cls, keys: Inline, device: Device) -> NoAfter | None:
         """The rule of `no_after`, if it lists anything."""
         return NoAfter(keys.no_after) if keys.no_after else None
 
@@ -105,7 +212,7 @@ class NoBefore:
     selectors: tuple[str, ...]
 
     @classmethod
-    def of(cls, keys: Inline) -> NoBefore | None:
+    def of(cls, keys: Inline, device: Device) -> NoBefore | None:
         """The rule of `no_before`, if it lists anything."""
         return NoBefore(keys.no_before) if keys.no_before else None
 
@@ -121,7 +228,7 @@ class KeepWithNext:
     selectors: tuple[str, ...]
 
     @classmethod
-    def of(cls, keys: Inline) -> KeepWithNext | None:
+    def of(cls, keys: Inline, device: Device) -> KeepWithNext | None:
         """The rule of `keep_with_next`, if it lists anything."""
         return KeepWithNext(keys.keep_with_next) if keys.keep_with_next else None
 
@@ -139,13 +246,13 @@ class EndGuard:
     least: Distance
 
     @classmethod
-    def of(cls, keys: Inline) -> EndGuard | None:
+    def of(cls, keys: Inline, device: Device) -> EndGuard | None:
         """The rule of `end_guard`, unless nothing has to remain."""
         return None if keys.end_guard.is_zero else EndGuard(keys.end_guard)
 
     def refuse(self, gap: int, context: Context) -> Refusal | None:
         """Refuses the gaps near the end."""
-        return _short(Reason.END_GUARD, self.least, context.between(gap, context.last_gap))
+        return _short(Reason.END_GUARD, self.least, (gap, context.last_gap), context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +260,7 @@ class UnsafeMarkup:
     """No ad where its markup would change the article, or where the source has no place for it."""
 
     @classmethod
-    def of(cls, keys: Inline) -> UnsafeMarkup:
+    def of(cls, keys: Inline, device: Device) -> UnsafeMarkup:
         """The rule, which every layout has."""
         return UnsafeMarkup()
 
@@ -174,26 +281,162 @@ class First:
     everywhere: bool
 
     @classmethod
-    def of(cls, keys: Inline) -> First:
-        """The rule of `first`; on a grid it judges only the gap above everything."""
-        return First(keys.first, everywhere=keys.anchor == "since_last")
+    def of(cls, keys: Inline, device: Device) -> First | None:
+        """The rule of `first`; on a grid it judges only the gap above everything, beside positions none."""
+        if keys.positions is not None:
+            return None
+        return First(keys.first, everywhere=keys.anchor == "since_last" or keys.strategy == "spread")
 
     def refuse(self, gap: int, context: Context) -> Refusal | None:
         """Refuses the gaps near the start."""
-        return _short(Reason.FIRST, self.least, context.to_gap[gap]) if self.everywhere or gap == 0 else None
+        return _short(Reason.FIRST, self.least, (0, gap), context) if self.everywhere or gap == 0 else None
 
 
-GATES: Final[tuple[type[Rule], ...]] = (MinArticle,)
-HARD: Final[tuple[type[Rule], ...]] = (NoAfter, NoBefore, KeepWithNext, EndGuard, UnsafeMarkup, First)
+@dataclass(frozen=True, slots=True)
+class Clearances:
+    """Blocks of some kinds keep their distance from the ads below and above them."""
+
+    kept: tuple[Clearance, ...]
+
+    @classmethod
+    def of(cls, keys: Inline, device: Device) -> Clearances | None:
+        """The rule of `clearances`, if it lists anything."""
+        return Clearances(keys.clearances) if keys.clearances else None
+
+    def refuse(self, gap: int, context: Context) -> Refusal | None:
+        """Refuses the gaps too near below the nearest match above, or too near above the nearest match below."""
+        refusals = (refusal for one in self.kept for refusal in self._sides(one, gap, context))
+        return next((refusal for refusal in refusals if refusal is not None), None)
+
+    def _sides(self, one: Clearance, gap: int, context: Context) -> Iterator[Refusal | None]:
+        end = context.nearest_above(one.selector)[gap] if one.after is not None else None
+        if one.after is not None and end is not None:
+            yield _short(Reason.CLEARANCE, one.after, (end, gap), context, f"after {one.selector}")
+        start = context.nearest_below(one.selector)[gap] if one.before is not None else None
+        if one.before is not None and start is not None and not _is_lifted(one, gap, context):
+            yield _short(Reason.CLEARANCE, one.before, (gap, start), context, f"before {one.selector}")
 
 
-def rules_of(table: tuple[type[Rule], ...], keys: Inline) -> tuple[Rule, ...]:
-    """The rules of a table that a layout's keys want, in the table's order."""
-    return tuple(rule for kind in table if (rule := kind.of(keys)) is not None)
+@dataclass(frozen=True, slots=True)
+class SmallNeighbour:
+    """Both blocks beside an ad are paragraphs, and of some length."""
+
+    least: Distance
+
+    @classmethod
+    def of(cls, keys: Inline, device: Device) -> SmallNeighbour | None:
+        """The rule of `small_neighbour`, if there is one."""
+        return SmallNeighbour(keys.small_neighbour) if keys.small_neighbour is not None else None
+
+    def refuse(self, gap: int, context: Context) -> Refusal | None:
+        """Refuses the gaps beside a short paragraph, another block or nothing."""
+        blocks = context.article.blocks
+        for number, side in ((gap, "above"), (gap + 1, "below")):
+            if not 1 <= number <= len(blocks):
+                return Refusal(Reason.SMALL_NEIGHBOUR, self.least.text(), "no block", side)
+            if not blocks[number - 1].counted:
+                tag = blocks[number - 1].tag or "text"
+                return Refusal(Reason.SMALL_NEIGHBOUR, self.least.text(), f"{tag}, not counted", side)
+            refusal = _short(Reason.SMALL_NEIGHBOUR, self.least, (number - 1, number), context, side)
+            if refusal is not None:
+                return refusal
+        return None
 
 
-def _short(reason: Reason, least: Distance, measured: Measure) -> Refusal | None:
-    return None if least.reached(measured) else Refusal(reason, least.text(), least.actual(measured))
+@dataclass(frozen=True, slots=True)
+class FirstScreen:
+    """No ad where the reader sees it before reading anything."""
+
+    least_px: int
+
+    @classmethod
+    def of(cls, keys: Inline, device: Device) -> FirstScreen | None:
+        """The rule of `first_screen`, where it is to be avoided."""
+        return FirstScreen(screen_px(device)) if keys.first_screen == "avoid" else None
+
+    def refuse(self, gap: int, context: Context) -> Refusal | None:
+        """Refuses the gaps whose ad would begin on the first screen."""
+        px = context.to_gap[gap].px
+        return Refusal(Reason.FIRST_SCREEN, f"{self.least_px} px", f"{px} px") if px < self.least_px else None
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """No ad where an editor wants none."""
+
+    stop: str
+    attribute: str
+
+    @classmethod
+    def of(cls, keys: Inline, device: Device) -> Marked:
+        """The rule of `markers`, which every layout has."""
+        return Marked(keys.markers.stop, keys.markers.attribute)
+
+    def refuse(self, gap: int, context: Context) -> Refusal | None:
+        """Refuses the gaps of a marked stretch, and those beside a marked block."""
+        if gap in context.article.marks.stopped:
+            return Refusal(Reason.MARKER, f"no <!-- {self.stop} -->", f"<!-- {self.stop} -->", "above")
+        blocks = context.article.blocks
+        for number, side in ((gap, "above"), (gap + 1, "below")):
+            if 1 <= number <= len(blocks) and blocks[number - 1].stop:
+                return Refusal(Reason.MARKER, f"no {self.attribute}", self.attribute, side)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class AtPositions:
+    """Where positions are named, nothing stands above everything without leave, nor where ops say never."""
+
+    positions: Positions
+
+    @classmethod
+    def of(cls, keys: Inline, device: Device) -> AtPositions | None:
+        """The rule of `positions`, if there are any."""
+        return AtPositions(keys.positions) if keys.positions is not None else None
+
+    def refuse(self, gap: int, context: Context) -> Refusal | None:
+        """Refuses the gap above everything unless position 0 is named, and the gaps of `!n`."""
+        meant = context.meant(self.positions)
+        if gap in meant.never or (gap == 0 and not meant.top):
+            return Refusal(Reason.POSITIONS, self.positions.text, context.after_text(gap))
+        return None
+
+
+GATES: Final[tuple[type[Rule], ...]] = (Composed, Blocklisted, MarkedOff, BringsAds, MinArticle)
+HARD: Final[tuple[type[Rule], ...]] = (
+    *(NoAfter, NoBefore, KeepWithNext, Clearances, SmallNeighbour, EndGuard, FirstScreen, Marked, UnsafeMarkup),
+    *(First, AtPositions),
+)
+# The ad at the end of a short article is free of the rules that make it too short.
+AT_END: Final = tuple(rule for rule in HARD if rule not in (EndGuard, First, AtPositions))
+
+
+def rules_of(table: tuple[type[Rule], ...], keys: Inline, device: Device = Device.MOBILE) -> tuple[Rule, ...]:
+    """The rules of a table that a layout's keys want on a device, in the table's order."""
+    return tuple(rule for kind in table if (rule := kind.of(keys, device)) is not None)
+
+
+def _short(reason: Reason, least: Distance, gaps: tuple[int, int], context: Context, where: str = "") -> Refusal | None:
+    """A refusal where less than a distance lies between two gaps."""
+    if context.reached(least, *gaps):
+        return None
+    return Refusal(reason, least.text(), least.actual(context.between(*gaps)), where)
+
+
+def _is_lifted(clearance: Clearance, gap: int, context: Context) -> bool:
+    """Whether the block right below the gap does away with the room above the match."""
+    if clearance.lift_before_if_next is None or gap == context.last_gap:
+        return False
+    return clearance.lift_before_if_next in context.article.blocks[gap].matches
+
+
+def _nearest(matches: Iterable[bool]) -> Iterator[int | None]:
+    """For each gap the last gap up to it that comes right after a match."""
+    last: int | None = None
+    yield last
+    for gap, matched in enumerate(matches, start=1):
+        last = gap if matched else last
+        yield last
 
 
 def _beside(reason: Reason, seen: tuple[str, Block] | None) -> Refusal | None:

@@ -17,25 +17,36 @@ from pydantic import (
     Discriminator,
     Field,
     GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
     PlainSerializer,
+    PrivateAttr,
     Strict,
     StringConstraints,
     Tag,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
+from adlayout.model import Device
 from adlayout.placement.distance import Distance, DistanceKey, Plain, Unit
+from adlayout.placement.overlay import overlaid
+from adlayout.placement.positions import PositionsKey
 
 _SLOT_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _FORMAT: Final = r"^(fluid|[1-9][0-9]{0,3}x[1-9][0-9]{0,3})$"
+_WORDS: Final = "|".join(f"{unit}?" for unit in Unit if unit.endswith("s"))
 # What editors are told of a distance; what stands deeper inside each other than this, only the parser judges.
 _TEXT_OF_DISTANCE: Final = {
     "type": "string",
-    "pattern": r"^\s*[0-9]{1,9}\s+(" + "|".join(f"{unit.removesuffix('s')}s?" for unit in Unit) + r")\s*$",
+    "pattern": r"^\s*[0-9]{1,9}(\s+("
+    + "|".join(f"{unit}?" for unit in Unit if unit.endswith("s"))
+    + r")|\s*(px|%))\s*$",
 }
+_ONE_POSITION: Final = ({"type": "integer"}, {"type": "string"})
+_POSITIONS: Final = {"anyOf": [{"type": "array", "minItems": 1, "items": {"anyOf": [*_ONE_POSITION]}}, *_ONE_POSITION]}
 _PARTS: Final = {"type": "array", "minItems": 1, "items": {"anyOf": [_TEXT_OF_DISTANCE, {"type": "object"}]}}
 _OF_PARTS: Final = {
     "type": "object",
@@ -45,6 +56,7 @@ _OF_PARTS: Final = {
     "maxProperties": 1,
 }
 _DISTANCE: Final = {"anyOf": [_TEXT_OF_DISTANCE, _OF_PARTS]}
+_WHOLE: Final = 100
 _INLINE_ID: Final = re.compile(r"inline-[0-9]+")
 
 
@@ -54,10 +66,27 @@ def _tag(name: str) -> str:
     return name
 
 
+def _switch(said: object) -> object:
+    """JSON has no `on`."""
+    return {True: "on", False: "off"}[said] if isinstance(said, bool) else said
+
+
+def _every_device(said: object) -> object:
+    """One share holds for all devices."""
+    return dict.fromkeys(Device, said) if isinstance(said, str) else said
+
+
 def _format(text: str) -> str:
     if not re.fullmatch(_FORMAT[1:-1], text):
         raise ValueError("expected a size such as 300x250, or fluid")
     return text
+
+
+def _percent(said: object) -> int:
+    form = re.fullmatch(r"\s*([0-9]{1,3})\s*%\s*", said) if isinstance(said, str) else None
+    if form is None or not 0 < int(form[1]) <= _WHOLE:
+        raise ValueError(f"expected a share such as 30 % (got {said!r})")
+    return int(form[1])
 
 
 def _slot_id(name: str) -> str:
@@ -79,6 +108,13 @@ DistanceSaid = Annotated[DistanceKey, PlainSerializer(lambda said: said.text()),
 TagName = Annotated[Text, AfterValidator(_tag)]
 SlotId = Annotated[Text, AfterValidator(_slot_id)]
 Selectors = tuple[Text, ...]
+Percent = Annotated[
+    int,
+    BeforeValidator(_percent),
+    PlainSerializer(lambda said: f"{said} %"),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*[0-9]{1,3}\s*%\s*$"}),
+]
+Px = Annotated[int, Strict(), Field(ge=0, le=100_000)]
 Reserve = Literal["largest", "smallest", "none"]
 OnEmpty = Literal["collapse", "hold"]
 
@@ -153,6 +189,125 @@ OnConflict: TypeAlias = Annotated[
 ]
 
 
+class Clearance(_Keys):
+    """The room that blocks of one kind keep from ads: `after` below them, `before` above them."""
+
+    selector: Text
+    """Which blocks: CSS, or one of the names that `no_after` takes."""
+    after: DistanceSaid | None = None
+    """The least distance from the end of such a block to an ad below it."""
+    before: DistanceSaid | None = None
+    """The least distance from an ad to such a block below it."""
+    lift_before_if_next: Text | None = None
+    """`before` does not hold where the block right below the ad matches this."""
+
+    @model_validator(mode="after")
+    def _keeps_something(self) -> Clearance:
+        if self.after is None and self.before is None:
+            raise ValueError("expected `after`, `before` or both, such as {selector: figure, after: 200 chars}")
+        return self
+
+
+class Escalation(_Keys):
+    """A wider `every` for the later ads."""
+
+    from_ads: Annotated[int, Strict(), Field(ge=1, le=1_000_000)]
+    """Once so many ads stand,"""
+    every: DistanceSaid
+    """this is the least distance between one ad and the next."""
+
+
+class WeightKeys(_Keys):
+    """What blocks of one kind count for beside their own text, where they count at all."""
+
+    selector: Text
+    """Which blocks: CSS, or one of the names that `no_after` takes."""
+    words: Whole = 0
+    """So many words more."""
+    chars: Whole = 0
+    """So many characters more."""
+
+
+class HeightKeys(_Keys):
+    """The height of blocks with one tag: fixed + margin + line for each line of their text, in CSS pixels."""
+
+    fixed: Px | None = None
+    """What stands in it beside text, as a picture."""
+    margin: Px | None = None
+    """The space around it."""
+    line: Px | None = None
+    """One line of its text."""
+
+
+class PerDevice(_Keys):
+    """A number for each device."""
+
+    mobile: Annotated[int, Strict(), Field(ge=1, le=10_000)] | None = None
+    """On phones."""
+    tablet: Annotated[int, Strict(), Field(ge=1, le=10_000)] | None = None
+    """On tablets."""
+    desktop: Annotated[int, Strict(), Field(ge=1, le=10_000)] | None = None
+    """On computers."""
+
+
+class EstimateKeys(_Keys):
+    """What heights are estimated from. Beside these two, each key is a tag, or `unknown` for all that are not named."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[Annotated[str, AfterValidator(_tag)], HeightKeys] = Field(init=False)
+
+    chars_per_line: PerDevice = PerDevice()
+    """How many characters fit a line. 39 on phones, 72 elsewhere."""
+    column: PerDevice = PerDevice()
+    """How wide the text is, in CSS pixels. 328 on phones, 620 elsewhere."""
+
+
+class DensityKeys(_Keys):
+    """The most of a page's height that may be ads, by device; a device that is not named has no limit."""
+
+    mobile: Percent | None = None
+    """On phones; the Better Ads Standards set 30 %."""
+    tablet: Percent | None = None
+    """On tablets."""
+    desktop: Percent | None = None
+    """On computers."""
+
+
+class ExistingAds(_Keys):
+    """The ads that articles bring themselves."""
+
+    selectors: Selectors = (".ad", ".advert", "ins.adsbygoogle", "amp-ad")
+    """CSS that finds them."""
+    mode: Literal["count", "stop", "ignore"] = "count"
+    """count: ours keep their distance and there are fewer of them; stop: then none of ours; ignore: as any block."""
+
+
+class Markers(_Keys):
+    """What editors write into an article to steer its ads."""
+
+    off: Text = "adlayout: off"
+    """A comment: no ad in the whole article."""
+    stop: Text = "adlayout: stop"
+    """A comment: no ad from here"""
+    start: Text = "adlayout: start"
+    """to here, or to the end."""
+    slot: Text = "adlayout: slot"
+    """A comment, followed by a type: an ad here."""
+    attribute: Text = "data-adl-stop"
+    """An attribute: no ad right above or below this block."""
+
+
+class Blocklist(_Keys):
+    """What no ad should stand beside; where one of these is found, the article has no ads."""
+
+    words: Selectors = ()
+    """Whole words or phrases of the visible text, in any case."""
+    tags: Selectors = ()
+    """Tags of the article, in any case."""
+    sections: Selectors = ()
+    """Sections, in any case."""
+
+
 class InlineSlot(_Keys):
     """One entry of `slots`: what an ad in the article may be. Label and reserve are those of `inline` where absent."""
 
@@ -162,6 +317,8 @@ class InlineSlot(_Keys):
     """What fits: sizes such as 300x250, or fluid."""
     label: Text | None = None
     """The text over the ad."""
+    lazy: bool | None = None
+    """Whether the ad loads only when the reader comes near it; without it `lazy_after` says."""
     on_empty: OnEmpty = "collapse"
     """Whether an empty place goes away (collapse) or stays (hold)."""
     reserve: Reserve | None = None
@@ -177,14 +334,16 @@ class PageSlot(_Keys):
     """What creatives name as slot_types; the slot's own name where absent."""
     label: Text | None = None
     """The text over the ad."""
+    lazy: bool = True
+    """Whether the ad loads only when the reader comes near it."""
     on_empty: OnEmpty = "collapse"
     """Whether an empty place goes away (collapse) or stays (hold)."""
     reserve: Reserve | None = None
     """The height that is kept while the ad loads: that of the largest or smallest format, or none."""
 
 
-class Inline(_Keys):
-    """The rules for ads inside the article."""
+class Rules(_Keys):
+    """The rules for ads inside the article, as they are or as one device has them."""
 
     count: CountKeys = CountKeys()
     """Which blocks are paragraphs."""
@@ -203,10 +362,20 @@ class Inline(_Keys):
     """since_last counts from where the last ad really stands, grid from the start, wherever the others went."""
     min_between: DistanceSaid = Plain(1, Unit.BLOCKS)
     """The least distance between any two ads, also those that moved."""
+    positions: Annotated[PositionsKey | None, WithJsonSchema(_POSITIONS)] = None
+    """Instead of `first` and `every`: 3, -1 (after the last), 0 (before all), 3n+1, !2 (never there), 50 %."""
+    strategy: Literal["greedy", "spread"] = "greedy"
+    """greedy: from the top, each ad as soon as it is due; spread: as many as possible, as evenly as possible."""
+    escalate: tuple[Escalation, ...] = ()
+    """A wider `every` once some ads stand: [{from_ads: 3, every: 6 paragraphs}]."""
     max_ads: Whole = 8
     """The most ads in the article."""
+    max_density: Annotated[DensityKeys, BeforeValidator(_every_device)] | None = None
+    """The most of the page's height that may be ads: {mobile: 30 %, tablet: 30 %, desktop: 25 %}."""
     min_article: DistanceSaid | None = None
     """A shorter article gets no ad at all."""
+    short_article: Literal["end"] | None = None
+    """end: such an article gets one ad at its end."""
     end_guard: DistanceSaid = Plain(1, Unit.PARAGRAPHS)
     """What must remain below an ad."""
 
@@ -216,8 +385,25 @@ class Inline(_Keys):
     """What no ad stands right above: CSS, or one of the names that `no_after` takes."""
     keep_with_next: Selectors = HEADINGS
     """What is never parted from the block below it: CSS, or one of the names that `no_after` takes."""
+    clearances: tuple[Clearance, ...] = ()
+    """The room that some blocks keep from ads: [{selector: figure, after: 200 chars, before: 100 chars}]."""
+    small_neighbour: DistanceSaid | None = None
+    """Both blocks beside an ad must be paragraphs of at least this length."""
+    first_screen: Literal["allow", "avoid"] = "allow"
+    """avoid: no ad on the first screen, 800 px high on phones and 900 elsewhere."""
     on_conflict: OnConflict | None = None
     """What an ad does that is due in a refused gap: drop, or {move: after, limit: 2}."""
+
+    existing_ads: ExistingAds = ExistingAds()
+    """What becomes of ads that the article brings."""
+    markers: Markers = Markers()
+    """What editors write into articles to steer their ads."""
+    blocklist: Blocklist = Blocklist()
+    """What no ad should stand beside."""
+    weights: tuple[WeightKeys, ...] = ()
+    """What some blocks count for beside their text: [{selector: figure, words: 70, chars: 300}]."""
+    estimate: EstimateKeys = EstimateKeys()
+    """What heights are estimated from, where a rule asks for them."""
 
     slots: Annotated[tuple[InlineSlot, ...], Field(min_length=1)] = (InlineSlot(),)
     """The k-th ad is as the k-th entry says, the last entry repeats."""
@@ -225,27 +411,104 @@ class Inline(_Keys):
     """The text over each ad."""
     reserve: Reserve = "largest"
     """The height that is kept while an ad loads: that of the largest or smallest format, or none."""
+    lazy_after: Whole = 1
+    """The ads after so many load only when the reader comes near them."""
+    last_slot_fit: Annotated[Literal["on", "off"], BeforeValidator(_switch)] = "off"
+    """on: the last ad is no taller than what remains of the article below it."""
 
     @property
     def distances(self) -> tuple[Distance, ...]:
         """Every distance that a rule measures."""
-        said = (self.first, self.every, self.min_between, self.end_guard, self.min_article)
+        paced = (self.first, self.every, *(step.every for step in self.escalate)) if self.positions is None else ()
+        cleared = (distance for one in self.clearances for distance in (one.after, one.before))
+        said = (*paced, self.min_between, self.end_guard, self.min_article, self.small_neighbour, *cleared)
         return tuple(distance for distance in said if distance is not None)
 
+
+def _as_told(kind: str, message: str) -> PydanticCustomError:
+    """A fault that was found already, in the same words."""
+    return PydanticCustomError(kind, "{told}", {"told": message.removeprefix("Value error, ")})
+
+
+class Devices(_Keys):
+    """Rules that hold on one device only, laid over the others."""
+
+    mobile: Rules | None = None
+    """On phones."""
+    tablet: Rules | None = None
+    """On tablets."""
+    desktop: Rules | None = None
+    """On computers."""
+
+
+class Inline(Rules):
+    """The rules for ads inside the article."""
+
+    devices: Devices = Devices()
+    """What is different on one device: {mobile: {every: 4 paragraphs}}."""
+
+    _on: dict[Device, Inline] = PrivateAttr(default_factory=dict)
+
+    def on(self, device: Device) -> Inline:
+        """The rules as this device has them."""
+        return self._on.get(device, self)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _laid_over(cls, value: object, handler: ModelWrapValidatorHandler[Inline]) -> Inline:
+        inline = handler(value)
+        if isinstance(value, Mapping) and isinstance(said := value.get("devices"), Mapping):
+            rules = {key: rule for key, rule in value.items() if key != "devices"}
+            for device in Device:
+                if said.get(device) is not None:
+                    inline._on[device] = cls._of_device(device, overlaid(rules, said[device]))
+        return inline
+
+    @classmethod
+    def _of_device(cls, device: Device, rules: object) -> Inline:
+        try:
+            return cls.model_validate(rules)
+        except ValidationError as exc:
+            lines = [
+                InitErrorDetails(
+                    type=PydanticCustomError(
+                        line["type"], "{told}", {"told": line["msg"].removeprefix("Value error, ")}
+                    ),
+                    loc=("devices", device.value, *line["loc"]),
+                    input=line["input"],
+                )
+                for line in exc.errors()
+            ]
+            raise ValidationError.from_exception_data(exc.title, lines) from exc
+
     @model_validator(mode="after")
-    def _a_grid_is_regular(self) -> Inline:
-        if self.anchor == "since_last":
+    def _is_regular(self) -> Inline:
+        named = "anchor: grid" if self.anchor == "grid" else "strategy: spread"
+        if self.strategy == "spread":
+            self._spread_alone()
+        if (self.anchor == "since_last" and self.strategy == "greedy") or self.positions is not None:
             return self
-        if not isinstance(self.first, Plain) or not isinstance(self.every, Plain):
-            raise ValueError("anchor: grid needs plain distances in `first` and `every`, without `all` and `any`")
-        if self.first.unit is not self.every.unit:
-            raise ValueError(
-                "anchor: grid needs `first` and `every` in one unit, "
-                f'such as "2 {self.every.unit}" (got "{self.first.text()}" and "{self.every.text()}")'
-            )
-        if self.every.is_zero:
-            raise ValueError(f'anchor: grid needs an `every` of more than nothing (got "{self.every.text()}")')
+        paced = (self.first, self.every, *(step.every for step in self.escalate))
+        plain = [distance for distance in paced if isinstance(distance, Plain)]
+        if len(plain) < len(paced):
+            raise ValueError(f"{named} needs plain distances in `first` and `every`, without `all` and `any`")
+        for other in plain:
+            if other.unit is not plain[1].unit:
+                raise ValueError(
+                    f"{named} needs `first` and `every` in one unit, "
+                    f'such as "2 {plain[1].unit}" (got "{other.text()}" and "{plain[1].text()}")'
+                )
+        if self.anchor == "grid" and any(distance.is_zero for distance in plain[1:]):
+            raise ValueError(f'anchor: grid needs an `every` of more than nothing (got "{plain[1].text()}")')
         return self
+
+    def _spread_alone(self) -> None:
+        if self.escalate:
+            raise ValueError("strategy: spread places all ads at once, which leaves no `escalate`: use one of them")
+        if self.positions is not None:
+            raise ValueError(
+                "strategy: spread chooses the gaps itself, so that `positions` cannot hold: use one of them"
+            )
 
 
 class LayoutFile(_Keys):
@@ -260,6 +523,8 @@ class LayoutFile(_Keys):
     """The layout's name, the same as the file's."""
     description: str = ""
     """What the layout is for, for people."""
+    extends: Text | None = None
+    """The layout that this one is laid over: maps merge, lists replace, null restores the default."""
     template: Text = "article"
     """The page around the article: templates/NAME.html.j2."""
     inline: Annotated[Inline, _EMPTY] = Inline()

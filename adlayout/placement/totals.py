@@ -7,5 +7,5 @@ from adlayout.placement.measures import Measure, measures_to_gaps
 
 
 def totals(article: Article) -> Measure:
-    """The article's blocks, paragraphs, words and characters, as the layout counts them."""
+    """The article's blocks, paragraphs, words, characters and height, as the layout counts them."""
     return measures_to_gaps(article.blocks)[-1]

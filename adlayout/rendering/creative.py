@@ -9,9 +9,9 @@ from typing import assert_never
 
 import nh3
 
+from adlayout.formats import FLUID, Size, size_of
 from adlayout.model import Creative, Html, Image, Native
 from adlayout.rendering.page import TemplateFailure, Templates
-from adlayout.rendering.sizes import FLUID, Size, size_of
 from adlayout.rendering.urls import is_picture, is_web
 
 _REL = "sponsored nofollow noopener"
@@ -27,6 +27,8 @@ _SANDBOXES = {
 }
 
 _FIRST_PARTY = "first-party"
+
+_LAZY = ' loading="lazy"'
 
 # What an iframe's document needs so that the creative fills it and its links leave it.
 _DOCUMENT_HEAD = '<!doctype html><meta charset="utf-8"><base target="_blank"><style>body{margin:0}</style>'
@@ -58,9 +60,13 @@ class BadMarkup(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A creative's finished markup by format (`300x250`, `fluid`); one entry for each of its formats."""
+    """A creative's finished markup by format (`300x250`, `fluid`); one entry for each of its formats.
+
+    `markup` loads when the reader comes near it, `eager` at once.
+    """
 
     markup: Mapping[str, str]
+    eager: Mapping[str, str]
 
 
 def prepare(creative: Creative, templates: Templates) -> Prepared:
@@ -68,7 +74,9 @@ def prepare(creative: Creative, templates: Templates) -> Prepared:
     if creative.link is not None and not is_web(creative.link):
         raise BadMarkup(f"link: expected an http or https address, got {creative.link[:80]!r}")
     draw = _drawing(creative, templates)
-    return Prepared({format: draw(_size(format)) for format in creative.formats or (FLUID,)})
+    markup = {format: draw(_size(format)) for format in creative.formats or (FLUID,)}
+    # What a creative says itself stands in it with its quotes escaped, so that this is always an attribute.
+    return Prepared(markup, {format: text.replace(_LAZY, "") for format, text in markup.items()})
 
 
 def _size(format: str) -> Size:

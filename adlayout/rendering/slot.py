@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from adlayout.formats import LABEL_PX, height_of
 from adlayout.model import Slot, SlotStyle
-from adlayout.rendering.sizes import FLUID_HEIGHT_PX, size_of
-
-# The label is one line of this height; the style below sets it.
-LABEL_PX = 24
 
 # A fragment stands in pages that hold no style of ours: this much makes an ad look like one.
 # The line height is LABEL_PX, so the reserve holds for whatever font the page has, and the box is measured inside
@@ -48,7 +45,7 @@ def reserved_px(style: SlotStyle) -> int:
     """The height kept free against layout shift, label included; 0 where the slot reserves nothing."""
     if style.reserve == "none" or not style.formats:
         return 0
-    heights = [size.height_px if (size := size_of(format)) else FLUID_HEIGHT_PX for format in style.formats]
+    heights = [height_of(format) for format in style.formats]
     return LABEL_PX + (min(heights) if style.reserve == "smallest" else max(heights))
 
 
