@@ -111,7 +111,9 @@ class _Found:
     def layouts(self, sources: Mapping[str, Source]) -> list[Read[LayoutFile]]:
         """Every layout that holds, laid over those it extends."""
         keys = {name: source.data for name, source in sources.items()}
+        before = len(self.faults)
         read = [self._layout(name, source, keys) for name, source in sources.items()]
+        self.faults[before:] = sorted(self.faults[before:], key=lambda fault: fault.at.partition(":")[0])
         return [file for file in read if file is not None]
 
     def inventories(self, sources: Mapping[str, Source]) -> list[Read[InventoryFile]]:

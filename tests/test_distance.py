@@ -29,8 +29,7 @@ def test_a_distance_is_read_and_told(written: object, distance: Distance, text: 
     (2, 'expected a distance such as "2 paragraphs"'),
     ("two", 'expected a distance such as "2 paragraphs" (got "two")'),
     ("-1 blocks", 'expected a distance such as "2 paragraphs" (got "-1 blocks")'),
-    ("1200 px", 'expected a distance in paragraphs, blocks, words or chars (got "1200 px")'),
-    ("30%", 'expected a distance in paragraphs, blocks, words or chars (got "30%")'),
+    ("12 em", 'expected a distance in paragraphs, blocks, words, chars, px or % (got "12 em")'),
     ({"all": [2]}, 'expected a distance such as "2 paragraphs" (got 2)'),
     ({"all": []}, "expected a list of distances under `all`"),
     ({"both": ["1 block"]}, 'expected a distance such as "2 paragraphs", {all: [A, B]} or {any: [A, B]}'),
@@ -59,7 +58,7 @@ def test_distances_nest_only_so_deep() -> None:
 ])  # fmt: skip
 def test_a_distance_is_reached_when_it_is_equal(distance: Distance, reached: bool, is_zero: bool) -> None:
     measured = Measure(paragraphs=3, blocks=5, words=40, chars=199)
-    assert (distance.reached(measured), distance.is_zero) == (reached, is_zero)
+    assert (distance.reached(Measure(whole=measured.whole), measured), distance.is_zero) == (reached, is_zero)
 
 
 def test_what_was_measured_is_told_in_the_distances_shape() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,17 @@ from pydantic import ValidationError
 
 from adlayout.config.faults import found_faults
 from adlayout.errors import Fault
-from adlayout.model import Count, Needs, Slot, SlotStyle
+from adlayout.model import Count, Device, MarkerNames, Needs, Slot, SlotStyle, Weight
+from adlayout.placement.heights import heights_of
 from adlayout.placement.layout import Conflict, Layout, compile_layout
-from adlayout.placement.schema import CLOSED, HEADINGS, LayoutFile
+from adlayout.placement.schema import CLOSED, HEADINGS, EstimateKeys, LayoutFile
 
 LAYOUTS = Path(__file__).parents[1] / "config" / "layouts"
 MANUAL = Path(__file__).parents[1] / "config" / "README.md"
+
+
+SELECTORS = (*HEADINGS, ":bold-line", ":floated", "figure", "img", "iframe", ":media-only", ":caption")
+ADS = (".ad", ".advert", "ins.adsbygoogle", "amp-ad")
 
 
 def layout_of(**inline: object) -> Layout:
@@ -29,11 +35,31 @@ def faults_of(data: dict[str, object]) -> list[tuple[str, str]]:
 
 
 def test_a_layout_asks_for_what_its_rules_look_at() -> None:
-    selectors = (*HEADINGS, ":bold-line", ":floated", "figure", "img", "iframe", ":media-only", ":caption")
-    assert layout_of().needs == Needs(Count(), CLOSED, selectors=selectors)
-    assert layout_of(every={"any": ["1 block", "9 words"]}, count={"min_chars": 3}, no_after=[]).needs == Needs(
-        Count(min_chars=3), CLOSED, selectors=(*selectors[8:], *HEADINGS), words=True, chars=True
-    )
+    selectors = SELECTORS
+    assert layout_of().needs == Needs(Count(), CLOSED, selectors=selectors, ads=ADS, ads_count=True)
+    assert layout_of(
+        every={"any": ["1 block", "9 words"]}, count={"min_chars": 3}, no_after=[], existing_ads={"mode": "stop"}
+    ).needs == Needs(Count(min_chars=3), CLOSED, selectors=(*selectors[8:], *HEADINGS), words=True, chars=True, ads=ADS)
+
+
+@pytest.mark.parametrize(("inline", "asked"), [
+    ({"first": "30 %"}, {"chars": True}),
+    ({"positions": ["50 %"]}, {"chars": True}),
+    ({"positions": [3], "every": "9 words"}, {}),
+    ({"escalate": [{"from_ads": 2, "every": "9 words"}]}, {"words": True}),
+    ({"small_neighbour": "9 chars"}, {"chars": True}),
+    ({"clearances": [{"selector": "ul", "after": "9 words", "lift_before_if_next": "ol"}]},
+     {"words": True, "selectors": (*SELECTORS, "ul", "ol")}),
+    ({"weights": [{"selector": "ul", "words": 4}]}, {"weights": (Weight("ul", 4, 0),)}),
+    ({"existing_ads": {"mode": "ignore"}}, {"ads": (), "ads_count": False}),
+    ({"blocklist": {"words": ["crash"]}}, {"blocklist": ("crash",)}),
+    ({"markers": {"off": "noads"}}, {"markers": MarkerNames(off="noads")}),
+    *(({**inline}, {"heights": heights_of(EstimateKeys(), Device.MOBILE)}) for inline in (
+        {"every": "900 px"}, {"first_screen": "avoid"}, {"last_slot_fit": "on"}, {"max_density": "30 %"})),
+    ({"max_density": {"desktop": "30 %"}}, {}),
+])  # fmt: skip
+def test_a_rule_asks_for_what_it_looks_at_and_no_more(inline: dict[str, object], asked: dict[str, object]) -> None:
+    assert layout_of(**inline).needs == replace(layout_of().needs, **asked)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("inline", "conflict"), [
@@ -42,6 +68,7 @@ def test_a_layout_asks_for_what_its_rules_look_at() -> None:
     ({"on_conflict": {"move": "nearest", "limit": 4}}, Conflict(after=True, limit=4)),
     ({"on_conflict": {"move": "before"}}, Conflict()),
     ({"anchor": "grid"}, Conflict(after=True, before=True, limit=2)),
+    ({"positions": [2]}, Conflict(after=True, before=True, limit=2)),
     ({"anchor": "grid", "on_conflict": {"move": "before", "limit": "none"}}, Conflict(before=True)),
 ])  # fmt: skip
 def test_an_ad_moves_as_the_anchor_lets_it(inline: dict[str, object], conflict: Conflict) -> None:
@@ -71,6 +98,26 @@ def test_null_is_the_default() -> None:
      'unit, such as "2 words" (got "3 paragraphs" and "9 words")'),
     ({"inline": {"anchor": "grid", "every": "0 paragraphs"}}, "inline",
      'anchor: grid needs an `every` of more than nothing (got "0 paragraphs")'),
+    ({"inline": {"strategy": "spread", "every": "9 words"}}, "inline", "strategy: spread needs `first` and `every` in "
+     'one unit, such as "2 words" (got "3 paragraphs" and "9 words")'),
+    ({"inline": {"strategy": "spread", "positions": [2]}}, "inline",
+     "strategy: spread chooses the gaps itself, which leaves no `positions`: use one of them"),
+    ({"inline": {"strategy": "spread", "escalate": [{"from_ads": 2, "every": "9 paragraphs"}]}}, "inline",
+     "strategy: spread places all ads at once, which leaves no `escalate`: use one of them"),
+    ({"inline": {"anchor": "grid", "escalate": [{"from_ads": 2, "every": "9 words"}]}}, "inline", "anchor: grid needs "
+     '`first` and `every` in one unit, such as "2 paragraphs" (got "9 words" and "3 paragraphs")'),
+    ({"inline": {"devices": {"mobile": {"anchor": "grid", "every": "9 words"}}}}, "inline.devices.mobile",
+     "anchor: grid needs `first` and `every` in one unit, such as \"2 words\" (got \"3 paragraphs\" and \"9 words\")"),
+    ({"inline": {"devices": {"mobile": {"evrey": "9 words"}}}}, "inline.devices.mobile.evrey",
+     'unknown key, did you mean "every"?'),
+    ({"inline": {"positions": ["two"]}}, "inline.positions",
+     'expected a position such as 3, -1, "3n+1", "!2" or "50 %" (got \'two\')'),
+    ({"inline": {"positions": ["!2"]}}, "inline.positions",
+     'expected a position where an ad may stand, not only such as "!2" where none may'),
+    ({"inline": {"max_density": {"mobile": 30}}}, "inline.max_density.mobile", "expected a share such as 30 % (got 30)"),
+    ({"inline": {"clearances": [{"selector": "p"}]}}, "inline.clearances.0",
+     "expected `after`, `before` or both, such as {selector: figure, after: 200 chars}"),
+    ({"inline": {"estimate": {"P": {"line": 3}}}}, "inline.estimate.P", "expected the name of a tag, such as p"),
     ({"inline": {"anchor": "grid", "every": {"any": ["9 words"]}}}, "inline",
      "anchor: grid needs plain distances in `first` and `every`, without `all` and `any`"),
 ])  # fmt: skip

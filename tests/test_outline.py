@@ -8,7 +8,8 @@ import pytest
 
 from adlayout.cli.outline import MEANING, draw
 from adlayout.cli.snippet import columns, cut, padded, plain, snippet
-from adlayout.model import Article, Block, Dropped, Judgement, Plan, Reason, Refusal, Slot, SlotStyle, Verdict
+from adlayout.model import Article, Block, Device, Dropped, Judgement, Plan, Reason, Refusal, Slot, SlotStyle, Verdict
+from adlayout.plans import Planned
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -34,7 +35,11 @@ def article(warnings: tuple[str, ...] = ()) -> Article:
         Block(tag, start, start + len(source), counted, False, frozenset(), words=words)
         for start, (tag, source, counted, words) in zip(starts, BLOCKS, strict=True)
     )
-    return Article(html, blocks, (*starts, len(html)), warnings)
+    return Article(html, blocks, (*starts, len(html)), warnings=warnings)
+
+
+def planned(article: Article, plan: Plan) -> Planned:
+    return Planned(article, plan, "news", Device.MOBILE)
 
 
 WARNINGS = ("unbalanced_article", "nothing matches .story")
@@ -81,27 +86,31 @@ warning: nothing matches .story"""
 
 
 def test_the_outline_tells_every_block_and_gap_in_order() -> None:
-    assert draw(article(WARNINGS), PLAN, colour=False, width=80) == DRAWN
+    assert draw(planned(article(WARNINGS), PLAN), colour=False, width=80) == DRAWN
 
 
 def test_colour_adds_nothing_but_colour() -> None:
-    coloured = draw(article(WARNINGS), PLAN, colour=True, width=80)
+    coloured = draw(planned(article(WARNINGS), PLAN), colour=True, width=80)
     assert coloured != DRAWN
     assert ESCAPE.sub("", coloured).splitlines() == DRAWN.splitlines()
 
 
 @pytest.mark.parametrize("width", [60, 63, 80, 120])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    assert max(columns(line) for line in draw(article(), PLAN, colour=False, width=width).splitlines()) <= width
+    assert (
+        max(columns(line) for line in draw(planned(article(), PLAN), colour=False, width=width).splitlines()) <= width
+    )
 
 
 def test_a_terminal_narrower_than_a_line_can_be_is_taken_for_a_wider_one() -> None:
-    assert draw(article(), PLAN, colour=False, width=1) == draw(article(), PLAN, colour=False, width=60)
+    assert draw(planned(article(), PLAN), colour=False, width=1) == draw(
+        planned(article(), PLAN), colour=False, width=60
+    )
 
 
 def test_an_article_of_nothing_has_one_gap() -> None:
     plan = Plan((), (Judgement(0, 0, Verdict.REFUSED, reasons=(FIRST,)),))
-    assert draw(Article("", (), (0,)), plan, colour=False, width=80).splitlines() == [
+    assert draw(planned(Article("", (), (0,)), plan), colour=False, width=80).splitlines() == [
         "     ✗ gap 0    first: needs 2 paragraphs, has 0 paragraphs",
         "",
         "0 ads in 0 blocks, 0 of them counted as paragraphs",
@@ -129,13 +138,17 @@ def test_an_article_of_nothing_has_one_gap() -> None:
 )
 def test_a_refusal_says_what_it_needs_and_what_is_there(refusal: Refusal, told: str) -> None:
     plan = Plan((), (Judgement(0, 0, Verdict.REFUSED, reasons=(refusal,)),))
-    assert draw(Article("", (), (0,)), plan, colour=False, width=80).splitlines()[0] == f"     ✗ gap 0    {told}"
+    assert (
+        draw(planned(Article("", (), (0,)), plan), colour=False, width=80).splitlines()[0] == f"     ✗ gap 0    {told}"
+    )
 
 
 def test_a_thousand_blocks_stay_in_their_columns() -> None:
     block = Block("p", 0, 9, True, False, frozenset(), words=2)
     plan = Plan((), tuple(Judgement(gap, 0, Verdict.FREE) for gap in range(1001)))
-    drawn = draw(Article("<p>a b</p>", (block,) * 1000, (0,) * 1001), plan, colour=False, width=60).splitlines()
+    drawn = draw(
+        planned(Article("<p>a b</p>", (block,) * 1000, (0,) * 1001), plan), colour=False, width=60
+    ).splitlines()
     assert (drawn[1], drawn[1999], drawn[2000]) == (
         "   1  p          ¶1    a b" + " " * 27 + "2 words",
         "1000  p          ¶1000 a b" + " " * 27 + "2 words",
@@ -152,7 +165,9 @@ def test_nothing_that_a_terminal_obeys_is_drawn() -> None:
         Judgement(0, 0, Verdict.REFUSED, reasons=(refusal,)),
         Judgement(1, 1, Verdict.SLOT, slot="inline-1"),
     )
-    drawn = draw(Article(hostile, (block,), (0, 1), (hostile,)), Plan((slot,), gaps), colour=False, width=80)
+    drawn = draw(
+        planned(Article(hostile, (block,), (0, 1), warnings=(hostile,)), Plan((slot,), gaps)), colour=False, width=80
+    )
     assert [letter for letter in drawn if not letter.isprintable() and letter != "\n"] == []
 
 

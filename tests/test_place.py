@@ -81,7 +81,7 @@ def test_a_plan_tells_everything() -> None:
     layout = layout_of(no_before=["h2"], max_ads=1, slots=[{"type": "top", "formats": ["fluid"]}], reserve="none")
     first = Reason.FIRST
     assert explain(article_of("p p H p p p", layout), layout) == Plan(
-        slots=(Slot("inline-1", SlotStyle("top", ("fluid",), reserve="none"), 4, 40, due_gap=2),),
+        slots=(Slot("inline-1", SlotStyle("top", ("fluid",), reserve="none", lazy=False), 4, 40, due_gap=2),),
         gaps=(
             Judgement(0, 0, Verdict.REFUSED, None, (Refusal(first, "2 paragraphs", "0 paragraphs"),)),
             Judgement(1, 10, Verdict.REFUSED, None, (Refusal(first, "2 paragraphs", "1 paragraph"),)),
@@ -148,4 +148,4 @@ def test_ads_keep_their_distances_whatever_the_article(anchor: str) -> None:
 
 def test_totals_hold_the_whole_article() -> None:
     layout = layout_of()
-    assert totals(article_of("H p p f", layout)) == Measure(paragraphs=2, blocks=4, words=20, chars=100)
+    assert totals(article_of("H p p f", layout)) == Measure(paragraphs=2, blocks=4, words=20, chars=100, whole=100)

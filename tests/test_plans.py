@@ -49,7 +49,7 @@ def test_what_does_not_hold_together_loses_its_last_ads_until_it_does() -> None:
 
 def test_an_unsafe_gap_loses_its_ad_and_no_other_does() -> None:
     html = "<p><a href=x>one<p>two</a><p>three<p>four"
-    judged = judge(html, layout_of(), Device.MOBILE)
+    judged = judge(html, layout_of())
     laid, _ = lay(html, layout_of())
     assert [box.slot.gap for box in laid.boxes] == [slot.gap for slot in judged.plan.slots] == [2, 3, 4]
     refused = {gap.gap: gap.reasons[0].rule.value for gap in judged.plan.gaps if gap.verdict is Verdict.REFUSED}

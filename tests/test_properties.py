@@ -23,8 +23,8 @@ from adlayout.article.verify import unsafe_gaps
 from adlayout.assemble import Edition, assemble
 from adlayout.compose import Composer
 from adlayout.decision.inventory import read_inventory
-from adlayout.model import Output, Page, Refusal, Request
-from adlayout.placement.layout import Layout, compile_layout
+from adlayout.model import Device, Output, Page, Refusal, Request
+from adlayout.placement.layout import Course, Layout, compile_layout
 from adlayout.placement.rules import Context
 from adlayout.placement.schema import LayoutFile
 from adlayout.plans import lay
@@ -154,7 +154,7 @@ class Press:
     shelf: Shelf
 
     def under(self, layout: Layout) -> Composer:
-        return Composer(replace(self.edition, layouts={"every-2": layout, "drawn": layout}), self.shelf)
+        return Composer(replace(self.edition, layouts=dict.fromkeys(("every-2", "drawn"), dict.fromkeys(Device, layout))), self.shelf)
 
     def page(self, html: str, layout: Layout, output: Output = Output.FRAGMENT) -> Page:
         return self.under(layout).compose(Request(html, layout="drawn", output=output, seed="s"), now=NOW)
@@ -270,7 +270,7 @@ def test_no_slot_stands_where_a_rule_refuses(html: str, layout: Layout) -> None:
 def test_ads_keep_their_distances_and_are_no_more_than_allowed(html: str, layout: Layout) -> None:
     gaps, context = ads_in(html, layout)
     schedule = layout.schedule
-    kept = [schedule.min_between] if schedule.grid else [schedule.min_between, schedule.every]
+    kept = [schedule.min_between] if schedule.course is Course.GRID else [schedule.min_between, schedule.every]
     apart = [(gap, later, context.between(gap, later)) for gap, later in pairwise(gaps)]
     assert [near for near in apart for distance in kept if not distance.reached(near[2])] == []
     assert (sorted(set(gaps)), len(gaps) <= schedule.max_ads) == (gaps, True)

@@ -84,13 +84,22 @@ GAPS: Mapping[Reason, tuple[str, Mapping[str, object]]] = {
     Reason.UNSAFE_MARKUP: ("<p>One <a href=x>two<p>three</a><p>Four.", {}),
     Reason.MAX_ADS: (FOUR, {"first": "1 paragraph", "every": "1 paragraph", "max_ads": 1}),
     Reason.CONFLICT: (FOUR, {"first": "1 paragraph", "no_after": ["p"]}),
+    Reason.CLEARANCE: (FOUR + "<figure><img></figure>", {"clearances": [{"selector": "figure", "before": "9 words"}]}),
+    Reason.SMALL_NEIGHBOUR: (FOUR, {"small_neighbour": "9 words"}),
+    Reason.FIRST_SCREEN: (FOUR, {"first_screen": "avoid"}),
+    Reason.POSITIONS: (FOUR, {"positions": [2]}),
+    Reason.EXISTING_ADS: ('<p>One.</p><aside data-adl-slot="inline-1"></aside><p>Two.</p>', {}),
+    Reason.MARKER: (f"<!-- adlayout: off -->{FOUR}", {}),
+    Reason.BLOCKLISTED: (FOUR, {"blocklist": {"words": ["two"]}}),
+    Reason.DENSITY: (FOUR, {"first": "1 paragraph", "max_density": "30 %"}),
+    Reason.OUT_OF_RANGE: (FOUR, {"positions": [9]}),
 }
 
 
 @pytest.mark.parametrize("reason", given(Reason))
 def test_a_gap_has_every_reason_that_there_is(reason: Reason) -> None:
     html, inline = GAPS[reason]
-    plan = judge(html, compile_layout(LayoutFile.model_validate({"inline": inline}), "case"), Device.MOBILE).plan
+    plan = judge(html, compile_layout(LayoutFile.model_validate({"inline": inline}), "case")).plan
     told = {refusal.rule for gap in plan.gaps for refusal in gap.reasons} | {drop.reason for drop in plan.dropped}
     assert reason in told
 

@@ -9,10 +9,14 @@ from adlayout.placement.distance import Plain, Unit
 from adlayout.placement.rules import (
     GATES,
     HARD,
+    Blocklisted,
+    Composed,
     Context,
     EndGuard,
     First,
     KeepWithNext,
+    Marked,
+    MarkedOff,
     MinArticle,
     NoAfter,
     NoBefore,
@@ -22,6 +26,7 @@ from adlayout.placement.rules import (
 )
 from adlayout.placement.schema import Inline
 
+MARKED = Marked("adlayout: stop", "data-adl-stop")
 TWO = Plain(2, Unit.BLOCKS)
 BLOCKS = (
     Block("h2", 0, 9, False, False, frozenset({"h2"})),
@@ -34,8 +39,8 @@ CONTEXT = Context(Article("", BLOCKS, (0, None, 20, 30, 40)), frozenset({2}))
 
 def test_a_layout_has_only_the_rules_it_wants() -> None:
     keys = Inline.model_validate({"no_after": [], "no_before": [], "keep_with_next": [], "end_guard": "0 blocks"})
-    assert rules_of(HARD, keys) == (UnsafeMarkup(), First(keys.first, everywhere=True))
-    assert rules_of(GATES, keys) == ()
+    assert rules_of(HARD, keys) == (MARKED, UnsafeMarkup(), First(keys.first, everywhere=True))
+    assert rules_of(GATES, keys) == (Composed(), Blocklisted(), MarkedOff("adlayout: off"))
 
 
 @pytest.mark.parametrize(("rule", "reason", "refused"), [

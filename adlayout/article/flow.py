@@ -57,9 +57,10 @@ class Flow:
     warnings: tuple[str, ...]
 
 
-def flow_of(root: Element, needs: Needs) -> Flow:
-    """Finds the container, lays out what stands in it and groups it into blocks."""
-    excluded = element_test(root, needs.exclude_within)
+def flow_of(root: Element, needs: Needs, ads: frozenset[Element] = frozenset()) -> Flow:
+    """Finds the container, lays out what stands in it and groups it into blocks; each of `ads` is one of its own."""
+    closed = element_test(root, needs.exclude_within)
+    excluded = (lambda element: element in ads or closed(element)) if ads else closed
     entered = element_test(root, needs.enter)
     container, warnings = _container(root, needs, excluded, entered)
     entries = tuple(_entries(container, excluded, entered))

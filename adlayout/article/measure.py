@@ -10,7 +10,7 @@ BLANK = " \t\n\f\r"
 ZERO_WIDTH = "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _LETTER = re.compile(r"[^\W_]")
 # Scripts written without spaces: every character of theirs is a word of its own.
-_SINGLE = re.compile(
+SINGLE = re.compile(
     "[\u2e80-\u2fd5\u3005\u3007\u3021-\u3029\u3038-\u303b\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U000323af]"
 )
@@ -41,11 +41,11 @@ def has_word(text: str) -> bool:
 
 def words(text: str) -> int:
     """The number of words: runs between white space with a letter or digit; Han and Kana count one by one."""
-    if text.isascii() or _SINGLE.search(text) is None:
+    if text.isascii() or SINGLE.search(text) is None:
         return sum(1 for run in text.split() if run.isalnum() or _LETTER.search(run))
     return sum(_words_of_run(run) for run in text.split())
 
 
 def _words_of_run(run: str) -> int:
-    rest, singles = _SINGLE.subn("", run)
+    rest, singles = SINGLE.subn("", run)
     return singles + (1 if _LETTER.search(rest) else 0)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from turbohtml import Element, parse_fragment
 
+from adlayout.article.brought import ads_in_blocks, brought_ads
 from adlayout.article.flow import Flow, Stretch, counts, flow_of, is_enough_text
+from adlayout.article.height import height_of
+from adlayout.article.marks import marks_of
 from adlayout.article.measure import words
 from adlayout.article.points import Points, points_of
 from adlayout.article.selectors import Matcher, Piece
@@ -29,14 +33,22 @@ def parse(html: str, needs: Needs) -> Parsed:
     """Parses the article as the content of `body`; any text is an article."""
     source = html.replace("\r\n", "\n").replace("\r", "\n") if "\r" in html else html
     root = parse_fragment(source, "body", source_locations=True)
-    flow = flow_of(root, needs)
+    ads = brought_ads(root, needs.ads)
+    flow = flow_of(root, needs, ads if needs.ads_count else frozenset())
     points = points_of(source, flow)
-    article = Article(html, _blocks(root, flow, points, needs), points.gaps, warnings=flow.warnings)
+    blocks = _blocks(root, flow, points, needs)
+    marks = marks_of(root, source, flow, points, needs)
+    if ads:
+        marks = replace(marks, ads=len(ads))
+        blocks = _with_ads(blocks, flow, ads) if needs.ads_count else blocks
+    if stops := root.select(f"[{needs.markers.attribute}]"):
+        blocks = _with_stops(blocks, flow, frozenset(stops))
+    article = Article(html, blocks, points.gaps, marks, flow.warnings)
     return Parsed(_mapped(article), source, root, flow, points.gaps)
 
 
 def _blocks(root: Element, flow: Flow, points: Points, needs: Needs) -> tuple[Block, ...]:
-    matcher = Matcher(root, needs.selectors)
+    matcher = Matcher(root, (*needs.selectors, *(weight.selector for weight in needs.weights)))
     bare_counts = needs.count.bare_text == "always" or (
         needs.count.bare_text == "auto"
         and not any(stretch.piece.tag == "p" and counts(stretch.piece, needs.count) for stretch in flow.stretches)
@@ -52,7 +64,7 @@ def _block(stretch: Stretch, number: int, points: Points, matcher: Matcher, coun
     piece = stretch.piece
     first, last = points.spans[stretch.first], points.spans[stretch.last]
     end = last[1] if last is not None and last[1] is not None else points.gaps[number]
-    return Block(
+    block = Block(
         tag=piece.tag,
         start=first[0] if first is not None else None,
         end=end,
@@ -61,6 +73,37 @@ def _block(stretch: Stretch, number: int, points: Points, matcher: Matcher, coun
         matches=matcher.matches(piece),
         words=words(piece.line) if needs.words else 0,
         chars=len(piece.line) if needs.chars else 0,
+        px=height_of(piece, needs.heights) if needs.heights is not None else 0,
+    )
+    return _weighed(block, needs) if needs.weights else block
+
+
+def _weighed(block: Block, needs: Needs) -> Block:
+    """The block with what its weights add, and with the selectors that rules ask about."""
+    weights = [weight for weight in needs.weights if block.counted and weight.selector in block.matches]
+    return replace(
+        block,
+        matches=block.matches.intersection(needs.selectors),
+        words=block.words + sum(weight.words for weight in weights) if needs.words else 0,
+        chars=block.chars + sum(weight.chars for weight in weights) if needs.chars else 0,
+    )
+
+
+def _with_ads(blocks: Sequence[Block], flow: Flow, ads: frozenset[Element]) -> tuple[Block, ...]:
+    """The blocks with the ads that the article brought in them; one that is an ad counts for nothing else."""
+    held = ads_in_blocks(flow, ads)
+    return tuple(
+        replace(block, ad=True, ads=1, counted=False, px=0)
+        if stretch.piece.tag is not None and not ads.isdisjoint(stretch.piece.elements)
+        else replace(block, ads=sum(held.get(node, 0) for node in stretch.piece.nodes))
+        for block, stretch in zip(blocks, flow.stretches, strict=True)
+    )
+
+
+def _with_stops(blocks: Sequence[Block], flow: Flow, stops: frozenset[Element]) -> tuple[Block, ...]:
+    return tuple(
+        block if stops.isdisjoint(stretch.piece.elements) else replace(block, stop=True)
+        for block, stretch in zip(blocks, flow.stretches, strict=True)
     )
 
 

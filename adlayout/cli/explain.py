@@ -45,6 +45,6 @@ def run(args: argparse.Namespace) -> int:
         return 0
     print(ink(f"layout {planned.layout} on {planned.device.value}", "1", sys.stdout), end="\n\n")
     colour = has_colour(sys.stdout, os.environ)
-    drawn = draw(planned.article, planned.plan, colour=colour, width=width(sys.stdout, os.environ))
+    drawn = draw(planned, colour=colour, width=width(sys.stdout, os.environ))
     print(shown(drawn, sys.stdout))
     return 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from adlayout.cli.snippet import columns, cut, padded, plain, snippet
-from adlayout.model import Article, Block, Judgement, Plan, Reason, Refusal, Slot, Verdict
+from adlayout.model import Article, Block, Dropped, Judgement, Plan, Reason, Refusal, Slot, Verdict
+from adlayout.plans import Planned
 
 _BOLD: Final = "1"
 _DIM: Final = "2"
@@ -29,23 +30,35 @@ MEANING: Final[Mapping[Reason, str]] = {
     Reason.NO_AFTER: "no ad may follow the block above",
     Reason.NO_BEFORE: "no ad may precede the block below",
     Reason.KEEP_WITH_NEXT: "would part a heading from its text",
+    Reason.CLEARANCE: "too near to a block that keeps its distance",
+    Reason.SMALL_NEIGHBOUR: "a block beside it is short, or no paragraph",
+    Reason.FIRST_SCREEN: "on the reader's first screen",
+    Reason.POSITIONS: "no position of the layout",
+    Reason.EXISTING_ADS: "the article has ads already",
+    Reason.MARKER: "an editor wants no ad here",
+    Reason.BLOCKLISTED: "the article is on the blocklist",
     Reason.UNSAFE_MARKUP: "an ad here would change the article",
     Reason.MAX_ADS: "the article has all the ads it may have",
+    Reason.DENSITY: "too much of the page would be ads",
+    Reason.OUT_OF_RANGE: "the article has no such position",
     Reason.CONFLICT: "no gap where it was due takes an ad",
 }
 
-_WARNINGS: Final[Mapping[str, str]] = {
-    "unbalanced_article": "unclosed elements or stray end tags that reach into the page around it"
+WARNINGS: Final[Mapping[str, str]] = {
+    "unbalanced_article": "unclosed elements or stray end tags that reach into the page around it",
+    "container_not_found": "no element matches the layout's container, so that all of the article was taken",
+    "density_over_30": "more than 30 % of the page is ads, for which browsers may block them all",
 }
 
 
-def draw(article: Article, plan: Plan, *, colour: bool, width: int) -> str:
+def draw(planned: Planned, *, colour: bool, width: int) -> str:
     """The outline: every block, between the blocks every gap with its verdict and reasons, and the totals.
 
     `width` is that of the terminal in columns; under 60 it is drawn as for 60.
     """
+    article, plan = planned.article, planned.plan
     pen = _Pen(colour, max(width, _NARROWEST), max(3, len(str(len(article.blocks)))))
-    return "\n".join([*_outline(pen, article, plan), "", *_totals(pen, article, plan)])
+    return "\n".join([*_outline(pen, article, plan), "", *_totals(pen, article, plan, planned.warnings)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +134,7 @@ def _why(reason: Refusal | None) -> str:
         return "an ad could stand here; none was due"
     needed, actual = reason.needed, reason.actual
     selector = needed.removeprefix("not ")
+    where = f" {reason.where}" if reason.where else ""
     match reason.rule:
         case Reason.NO_AFTER:
             told = f"needs no {selector} above, has {actual}"
@@ -132,8 +146,10 @@ def _why(reason: Refusal | None) -> str:
             told = f"needs {needed}, but {actual}"
         case Reason.MAX_ADS:
             told = f"takes {needed}, has {actual} already"
+        case Reason.DENSITY:
+            told = f"takes ads on {needed} of the page, would have them on {actual}"
         case _:
-            told = f"needs {needed}, has {actual}"
+            told = f"needs {needed}{where}, has {actual}"
     return f"{reason.rule.value}: {told}"
 
 
@@ -145,13 +161,13 @@ def _ad(pen: _Pen, gap: int, slot: Slot) -> str:
     """A bar across the page: an ad is what one looks for first."""
     told = [slot.id, plain(slot.style.type)]
     if slot.due_gap is not None and slot.due_gap != gap:
-        told.append(f"due at gap {slot.due_gap}, moved on")
+        told.append(f"due at gap {slot.due_gap}, moved {'on' if slot.due_gap < gap else 'up'}")
     lead = f"▶ gap {gap}".ljust(pen.gap_room) + f"━━ AD {' · '.join(told)} "
     room = pen.width - len(pen.indent)
     return pen.indent + pen.ink(cut(lead + "━" * max(0, room - columns(lead)), room), _AD)
 
 
-def _totals(pen: _Pen, article: Article, plan: Plan) -> Iterator[str]:
+def _totals(pen: _Pen, article: Article, plan: Plan, warned: Sequence[str]) -> Iterator[str]:
     """What came of it: the ads, the gaps by verdict and by rule, and what one should know."""
     verdicts = Counter(judgement.verdict for judgement in plan.gaps)
     counted = [block for block in article.blocks if block.counted]
@@ -163,15 +179,26 @@ def _totals(pen: _Pen, article: Article, plan: Plan) -> Iterator[str]:
     words = sum(block.words for block in counted)
     if ads and words:
         yield f"{_many(words, 'word')} in these paragraphs, an ad for every {words // ads}"
+    if plan.space.px:
+        yield (
+            f"about {plan.space.px} px of article and {plan.space.ad_px} px of ads,"
+            f" which take {plan.space.density:.0%} of the page"
+        )
     yield (
         f"{_many(len(plan.gaps), 'gap')}: {pen.ink('▶', _AD)} {ads} with an ad,"
         f" {pen.ink('✗', _RED)} {verdicts[Verdict.REFUSED]} refused, · {verdicts[Verdict.FREE]} free"
     )
     yield from _tally(pen, plan)
-    dropped = [f"the ad due at gap {one.due_gap}: {one.reason.value}, {MEANING[one.reason]}" for one in plan.dropped]
-    warnings = [f"{name}, {_WARNINGS[name]}" if name in _WARNINGS else name for name in article.warnings]
+    dropped = [f"the ad {_due(one)}: {one.reason.value}, {MEANING[one.reason]}" for one in plan.dropped]
+    warnings = [f"{name}, {WARNINGS[name]}" if name in WARNINGS else name for name in warned]
     said = (*(f"dropped: {text}" for text in dropped), *(f"warning: {text}" for text in warnings))
     yield from (pen.ink(line, _YELLOW) for text in said for line in _wrapped(text, pen.width))
+
+
+def _due(dropped: Dropped) -> str:
+    if dropped.position is None:
+        return f"due at gap {dropped.due_gap}"
+    return f"at position {dropped.position}"
 
 
 def _tally(pen: _Pen, plan: Plan) -> Iterator[str]:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from textwrap import dedent
-from typing import Any, Final, TypeAlias, get_args
+from typing import Any, Final, TypeAlias, get_args, get_type_hints
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -39,11 +39,17 @@ def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
             seen.add(kind)
             yield kind
             waiting += [field.annotation for field in kind.model_fields.values()]
+            waiting.append(get_type_hints(kind).get("__pydantic_extra__"))
         waiting += get_args(kind)
 
 
 def _texts(model: type[BaseModel]) -> Mapping[str, str]:
-    """The text that stands below each key in the source of a model."""
+    """The text that stands below each key in the source of a model and of those it is laid upon."""
+    rooms = [room for room in model.__mro__ if issubclass(room, BaseModel) and room is not BaseModel]
+    return {key: text for room in reversed(rooms) for key, text in _texts_of(room).items()}
+
+
+def _texts_of(model: type[BaseModel]) -> Mapping[str, str]:
     body = ast.parse(dedent(inspect.getsource(model))).body[0]
     lines = body.body if isinstance(body, ast.ClassDef) else []
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import assert_never
 
@@ -66,7 +66,12 @@ class Prepared:
     """
 
     markup: Mapping[str, str]
-    eager: Mapping[str, str]
+    eager: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # What a creative says itself stands in it with its quotes escaped, so that this is always an attribute.
+        eager = {format: text.replace(_LAZY, "") for format, text in self.markup.items()}
+        object.__setattr__(self, "eager", eager)
 
 
 def prepare(creative: Creative, templates: Templates) -> Prepared:
@@ -74,9 +79,7 @@ def prepare(creative: Creative, templates: Templates) -> Prepared:
     if creative.link is not None and not is_web(creative.link):
         raise BadMarkup(f"link: expected an http or https address, got {creative.link[:80]!r}")
     draw = _drawing(creative, templates)
-    markup = {format: draw(_size(format)) for format in creative.formats or (FLUID,)}
-    # What a creative says itself stands in it with its quotes escaped, so that this is always an attribute.
-    return Prepared(markup, {format: text.replace(_LAZY, "") for format, text in markup.items()})
+    return Prepared({format: draw(_size(format)) for format in creative.formats or (FLUID,)})
 
 
 def _size(format: str) -> Size:
