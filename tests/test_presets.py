@@ -22,9 +22,15 @@ FEWEST_CASES = 3
 TOKEN = re.compile(r"(?:(?P<times>\d+)x)?(?P<letter>[a-zA-Z])(?P<chars>\d*)")
 MARKUP = {
     "p": "<p>{}</p>",
+    "B": "<p><b>{}</b></p>",
+    "c": "<p>{}:</p>",
+    "s": "<p data-adl-stop>{}</p>",
     "H": "<h2>{}</h2>",
     "f": '<figure><img src="/i.jpg" alt=""></figure>',
     "T": '<figure class="alignleft"><img src="/t.jpg" alt=""></figure>',
+    "t": '<figure data-spacefinder-role="thumbnail"><img src="/t.jpg" alt=""></figure>',
+    "S": '<figure data-spacefinder-role="supporting"><img src="/t.jpg" alt=""></figure>',
+    "W": '<figure data-spacefinder-role="fullWidth"><img src="/w.jpg" alt=""></figure>',
     "i": '<p><img src="/j.jpg" alt=""></p>',
     "v": '<video src="/v.mp4"></video>',
     "b": "<aside>{}</aside>",
@@ -32,7 +38,7 @@ MARKUP = {
     "l": "<ul><li>{}</li></ul>",
     "a": '<div class="ad">{}</div>',
 }
-USUAL_CHARS = {"p": 100, "H": 20, "b": 20, "q": 100, "l": 100, "a": 10}
+USUAL_CHARS = {"p": 100, "B": 60, "c": 100, "s": 100, "H": 20, "b": 20, "q": 100, "l": 100, "a": 10}
 # Nine letters and a space: ten characters are a word.
 WORD = "newspaper "
 
