@@ -53,6 +53,9 @@ def config(tmp_path: Path) -> Path:
     return Path(shutil.copytree(SHIPPED, tmp_path / "config"))
 
 
+LAYOUTS = sorted(path.stem for path in (Path(__file__).parents[1] / "config" / "layouts").glob("*.yaml"))
+
+
 def without_slots(html: str) -> str:
     """The article with every `aside` of ours cut out."""
     head, *rest = html.split('<aside class="adl-slot"')
@@ -133,7 +136,7 @@ def test_a_program_in_python_may_collect_what_is_said(config: Path) -> None:
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         assert main(["check"]) == 0
-    assert said.getvalue() == "config: good (layouts: article, every-2)\n"
+    assert said.getvalue() == f"config: good (layouts: {', '.join(LAYOUTS)})\n"
 
 
 def test_ctrl_c_ends_a_command_without_a_word() -> None:

@@ -186,7 +186,7 @@ def test_a_person_who_asks_for_a_plan_is_told_of_every_unknown_name(edition: Edi
         404,
         (
             Fault("site", 'no site "defualt", did you mean "default"?'),
-            Fault("layout", 'no layout "nothing", there are: article, every-2'),
+            Fault("layout", f'no layout "nothing", there are: {", ".join(sorted(edition.layouts))}'),
         ),
     )
 

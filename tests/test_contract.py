@@ -605,12 +605,20 @@ def test_a_plan_is_the_whole_truth_about_an_article(client: TestClient) -> None:
     assert answer.json() == {
         "layout": "layout",
         "device": "tablet",
-        "totals": {"blocks": 4, "paragraphs": 2, "words": 3, "chars": 14},
+        "totals": {
+            "blocks": 4,
+            "paragraphs": 2,
+            "words": 3,
+            "chars": 14,
+            "px": 162,
+            "ad_px": 304,
+            "density": 0.652,
+        },
         "blocks": [
-            {"block": 1, "tag": "h2", "start": 0, "end": 13, "words": 1, "chars": 4, "counted": False},
-            {"block": 2, "tag": "p", "start": 13, "end": 28, "words": 2, "chars": 8, "counted": True},
-            {"block": 3, "tag": None, "start": 28, "end": 33, "words": 1, "chars": 5, "counted": False},
-            {"block": 4, "tag": "p", "start": 33, "end": 46, "words": 1, "chars": 6, "counted": True},
+            {"block": 1, "tag": "h2", "start": 0, "end": 13, "words": 1, "chars": 4, "px": 48, "counted": False},
+            {"block": 2, "tag": "p", "start": 13, "end": 28, "words": 2, "chars": 8, "px": 38, "counted": True},
+            {"block": 3, "tag": None, "start": 28, "end": 33, "words": 1, "chars": 5, "px": 38, "counted": False},
+            {"block": 4, "tag": "p", "start": 33, "end": 46, "words": 1, "chars": 6, "px": 38, "counted": True},
         ],
         "gaps": [
             {

@@ -10,7 +10,20 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adlayout.model import Article, Block, Dropped, Judgement, Plan, Reason, Refusal, Slot, SlotStyle, Verdict
+from adlayout.model import (
+    Article,
+    Block,
+    Dropped,
+    Judgement,
+    Marks,
+    Plan,
+    Reason,
+    Refusal,
+    Slot,
+    SlotStyle,
+    Space,
+    Verdict,
+)
 from adlayout.placement.explain import explain
 from adlayout.placement.layout import Layout, compile_layout
 from adlayout.placement.measures import Measure
@@ -19,16 +32,18 @@ from adlayout.placement.schema import LayoutFile
 from adlayout.placement.totals import totals
 
 TABLE = yaml.safe_load((Path(__file__).parent / "cases" / "rules.yaml").read_text(encoding="utf-8"))
-TAGS = {"p": "p", "H": "h2", "f": "figure", "e": "p", "t": None}
+TAGS = {"p": "p", "s": "p", "H": "h2", "f": "figure", "e": "p", "t": None, "A": "div", "x": "p"}
+WORDS = {"s": 1, "e": 0}
 
 
 def layout_of(**inline: object) -> Layout:
     return compile_layout(LayoutFile.model_validate({"inline": {**TABLE["basis"], **inline}}), "case")
 
 
-def article_of(letters: str, layout: Layout) -> Article:
+def article_of(letters: str, layout: Layout, marks: Marks = Marks()) -> Article:
     blocks = tuple(block_of(letter, at, layout) for at, letter in enumerate(letters.split()))
-    return Article("", blocks, tuple(gap * 10 for gap in range(len(blocks) + 1)))
+    marks = replace(marks, ads=sum(block.ads for block in blocks))
+    return Article("", blocks, tuple(gap * 10 for gap in range(len(blocks) + 1)), marks)
 
 
 def block_of(letter: str, at: int, layout: Layout) -> Block:
@@ -36,7 +51,11 @@ def block_of(letter: str, at: int, layout: Layout) -> Block:
     names = {name for name in (tag, ":lead-in" if letter == "t" else None) if name}
     counted = letter == "t" or (letter != "e" and tag in layout.needs.count.tags)
     matches = frozenset(names & set(layout.needs.selectors))
-    return Block(tag, at * 10, at * 10 + 9, counted, letter == "e", matches, words=10, chars=50)
+    words, ad = WORDS.get(letter, 10), letter == "A"
+    return Block(
+        tag, at * 10, at * 10 + 9, counted, letter == "e", matches,
+        words=words, chars=5 * words, px=0 if letter in "eA" else 60, ad=ad, ads=int(ad), stop=letter == "x",
+    )  # fmt: skip
 
 
 def drawn(letters: str, plan: Plan) -> str:
@@ -56,7 +75,13 @@ class Case:
     inline: dict[str, object] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
     free: dict[int, str] = field(default_factory=dict)
-    dropped: tuple[int, ...] = ()
+    dropped: tuple[int | str, ...] = ()
+    stopped: tuple[int, ...] = ()
+    slots: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def marks(self) -> Marks:
+        return Marks(stopped=frozenset(self.stopped), slots=tuple(self.slots.items()))
 
 
 CASES = [Case(**row) for row in TABLE["cases"]]
@@ -65,7 +90,7 @@ CASES = [Case(**row) for row in TABLE["cases"]]
 @pytest.mark.parametrize("case", CASES, ids=[case.why for case in CASES])
 def test_ads_stand_where_the_case_draws_them(case: Case) -> None:
     layout = layout_of(**case.inline)
-    article = article_of(case.blocks, layout)
+    article = article_of(case.blocks, layout, case.marks)
     plan = explain(article, layout)
     assert place(article, layout) == replace(plan, gaps=()), case.why
     told = {
@@ -74,7 +99,7 @@ def test_ads_stand_where_the_case_draws_them(case: Case) -> None:
     }
     assert drawn(case.blocks, plan) == case.expect, case.why
     assert told == {Verdict.REFUSED: case.refused, Verdict.FREE: case.free}, case.why
-    assert [drop.due_gap for drop in plan.dropped] == list(case.dropped), case.why
+    assert [drop.position or drop.due_gap for drop in plan.dropped] == list(case.dropped), case.why
 
 
 def test_a_plan_tells_everything() -> None:
@@ -92,6 +117,7 @@ def test_a_plan_tells_everything() -> None:
             Judgement(5, 50, Verdict.FREE, None, (Refusal(Reason.EVERY, "2 paragraphs", "1 paragraph"),)),
             Judgement(6, 60, Verdict.FREE, None, (Refusal(Reason.MAX_ADS, "at most 1 ad", "1 ad"),)),
         ),
+        space=Space(px=360, ad_px=274),
     )  # fmt: skip
 
 
@@ -148,4 +174,4 @@ def test_ads_keep_their_distances_whatever_the_article(anchor: str) -> None:
 
 def test_totals_hold_the_whole_article() -> None:
     layout = layout_of()
-    assert totals(article_of("H p p f", layout)) == Measure(paragraphs=2, blocks=4, words=20, chars=100, whole=100)
+    assert totals(article_of("H p p f", layout)) == Measure(paragraphs=2, blocks=4, words=20, chars=100, px=240, whole=100)

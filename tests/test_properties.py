@@ -154,7 +154,10 @@ class Press:
     shelf: Shelf
 
     def under(self, layout: Layout) -> Composer:
-        return Composer(replace(self.edition, layouts=dict.fromkeys(("every-2", "drawn"), dict.fromkeys(Device, layout))), self.shelf)
+        return Composer(
+            replace(self.edition, layouts=dict.fromkeys(("every-2", "drawn"), dict.fromkeys(Device, layout))),
+            self.shelf,
+        )
 
     def page(self, html: str, layout: Layout, output: Output = Output.FRAGMENT) -> Page:
         return self.under(layout).compose(Request(html, layout="drawn", output=output, seed="s"), now=NOW)
@@ -271,8 +274,8 @@ def test_ads_keep_their_distances_and_are_no_more_than_allowed(html: str, layout
     gaps, context = ads_in(html, layout)
     schedule = layout.schedule
     kept = [schedule.min_between] if schedule.course is Course.GRID else [schedule.min_between, schedule.every]
-    apart = [(gap, later, context.between(gap, later)) for gap, later in pairwise(gaps)]
-    assert [near for near in apart for distance in kept if not distance.reached(near[2])] == []
+    near = [pair for pair in pairwise(gaps) for distance in kept if not context.reached(distance, *pair)]
+    assert near == []
     assert (sorted(set(gaps)), len(gaps) <= schedule.max_ads) == (gaps, True)
 
 

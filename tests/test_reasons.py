@@ -34,7 +34,7 @@ from adlayout.errors import (
     TooLarge,
     UnsupportedBody,
 )
-from adlayout.model import Degraded, Device, Empty, Output, Page, Reason, Request, Unfilled
+from adlayout.model import Degraded, Empty, Output, Page, Reason, Request, Unfilled
 from adlayout.placement.layout import compile_layout
 from adlayout.placement.schema import LayoutFile
 from adlayout.plans import judge

@@ -105,6 +105,9 @@ Format = Annotated[
 Formats = Annotated[tuple[Format, ...], Field(min_length=1)]
 # The defaults are plain distances, whose text is what ops write.
 DistanceSaid = Annotated[DistanceKey, PlainSerializer(lambda said: said.text()), WithJsonSchema(_DISTANCE)]
+PositionsSaid = Annotated[
+    PositionsKey, PlainSerializer(lambda said: said.text), WithJsonSchema(_POSITIONS, mode="validation")
+]
 TagName = Annotated[Text, AfterValidator(_tag)]
 SlotId = Annotated[Text, AfterValidator(_slot_id)]
 Selectors = tuple[Text, ...]
@@ -362,7 +365,7 @@ class Rules(_Keys):
     """since_last counts from where the last ad really stands, grid from the start, wherever the others went."""
     min_between: DistanceSaid = Plain(1, Unit.BLOCKS)
     """The least distance between any two ads, also those that moved."""
-    positions: Annotated[PositionsKey | None, WithJsonSchema(_POSITIONS)] = None
+    positions: PositionsSaid | None = None
     """Instead of `first` and `every`: 3, -1 (after the last), 0 (before all), 3n+1, !2 (never there), 50 %."""
     strategy: Literal["greedy", "spread"] = "greedy"
     """greedy: from the top, each ad as soon as it is due; spread: as many as possible, as evenly as possible."""
@@ -506,9 +509,7 @@ class Inline(Rules):
         if self.escalate:
             raise ValueError("strategy: spread places all ads at once, which leaves no `escalate`: use one of them")
         if self.positions is not None:
-            raise ValueError(
-                "strategy: spread chooses the gaps itself, so that `positions` cannot hold: use one of them"
-            )
+            raise ValueError("strategy: spread chooses the gaps itself, which leaves no `positions`: use one of them")
 
 
 class LayoutFile(_Keys):
