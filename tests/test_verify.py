@@ -18,9 +18,11 @@ from adlayout.article.parse import Parsed, parse
 from adlayout.article.verify import unsafe_gaps
 from adlayout.assemble import assemble
 from adlayout.compose import Composer
-from adlayout.model import Request
-from adlayout.placement.layout import compile_layout
+from adlayout.model import Device, Request
+from adlayout.placement.layout import Layout, compile_layout
+from adlayout.placement.place import place
 from adlayout.placement.schema import LayoutFile
+from adlayout.plans import lay
 from adlayout.upkeep import Shelf
 
 OWN = Path(__file__).parent / "cases" / "markup.yaml"
@@ -65,6 +67,31 @@ def test_ads_take_every_safe_gap_and_no_other(composer: Composer, html: str) -> 
 def test_shared_inputs_take_ads_in_every_safe_gap_and_no_other(composer: Composer) -> None:
     wrong = [html for html in shared_articles() if gaps_with_ads(composer, html) != gaps_by_comparison(html)]
     assert wrong == []
+
+
+def test_shared_inputs_lose_no_slot_under_any_layout_that_ships(composer: Composer) -> None:
+    """Whatever a layout makes of an input, the slots are those that a comparison of trees lets stand, and no fewer."""
+    edition = assemble(CONFIG, {})
+    assert len(edition.layouts) >= 10
+    layouts = [edition.layouts[name][Device.MOBILE] for name in sorted(edition.layouts)]
+    wrong = [
+        (layout.name, html)
+        for html in shared_articles()
+        for layout in layouts
+        if [box.slot.gap for box in lay(html, layout)[0].boxes] != gaps_that_stand(html, layout)
+    ]
+    assert wrong == []
+
+
+def gaps_that_stand(html: str, layout: Layout) -> list[int | None]:
+    """The slots of a layout that knows from a plain comparison which gaps are safe; the last go where need be."""
+    parsed = parse(html, layout.needs)
+    points = enumerate(parsed.points)
+    unsafe = frozenset(gap for gap, point in points if point is None or not plainly_holds(parsed, [gap]))
+    gaps = [slot.gap for slot in place(parsed.article, layout, unsafe).slots]
+    while gaps and not plainly_holds(parsed, [gap for gap in gaps if gap is not None]):
+        gaps.pop()
+    return gaps
 
 
 def gaps_with_ads(composer: Composer, html: str) -> list[int | None]:
