@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import ast
+import inspect
 import re
 import shlex
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args, get_origin
+from typing import get_args, get_origin, get_type_hints
 
 import pytest
 import yaml
@@ -20,6 +21,7 @@ from starlette.testclient import TestClient
 from adlayout.assemble import assemble
 from adlayout.checks import wrong_selectors
 from adlayout.cli.main import _parser, main
+from adlayout.cli.outline import WARNINGS
 from adlayout.config.effective import TOKENS, VARIABLES
 from adlayout.config.read import fit
 from adlayout.config.settings import Settings
@@ -29,6 +31,7 @@ from adlayout.decision.inventory import read_inventory
 from adlayout.decision.schema import InventoryFile
 from adlayout.model import Reason
 from adlayout.placement.layout import compile_layout
+from adlayout.placement.overlay import extended
 from adlayout.placement.rules import GATES, HARD, Rule
 from adlayout.placement.schema import LayoutFile
 from adlayout.upkeep import Shelf, Stock
@@ -36,6 +39,7 @@ from adlayout.web.app import create_app
 
 ROOT = Path(__file__).parents[1]
 MANUAL = ROOT / "config" / "README.md"
+LAYOUTS = sorted((ROOT / "config" / "layouts").glob("*.yaml"))
 README = ROOT / "README.md"
 DOCUMENTS = [README, MANUAL, *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -123,13 +127,20 @@ def keys_below(kind: object, above: Trail = ()) -> Iterator[tuple[Key, Trail]]:
     """Every key of a model and of those in it, with where it stands; a step that ops name, or of a list, is `*`."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         for name, field in kind.model_fields.items():
-            yield (kind.__name__, name), (*above, name)
+            yield (owner(kind, name), name), (*above, name)
             yield from keys_below(field.annotation, (*above, name))
+        if kind.model_config.get("extra") == "allow":
+            yield from keys_below(get_type_hints(kind)["__pydantic_extra__"], above)
         return
     arguments = get_args(kind)[1:] if get_origin(kind) is dict else get_args(kind)
     step = ("*",) if get_origin(kind) in (dict, tuple) else ()
     for argument in arguments:
         yield from keys_below(argument, (*above, *step))
+
+
+def owner(kind: type[BaseModel], name: str) -> str:
+    """The model that a key is written in: what one device has are the keys of all, shown once."""
+    return next(one.__name__ for one in reversed(kind.__mro__) if name in vars(one).get("__annotations__", {}))
 
 
 # What only the environment sets, and the manual's own list of what is kept with its row and changes nothing.
@@ -169,9 +180,14 @@ def test_every_variable_is_in_the_table(variable: str) -> None:
 # Every rule has its paragraph and its cases.
 
 
+# Rules whose key has another name than the reason that they give.
+KEYS = {Reason.CLEARANCE: "clearances", Reason.MARKER: "markers", Reason.BLOCKLISTED: "blocklist"}
+
+
 def reason_of(rule: type[Rule]) -> Reason:
-    """`NoAfter` is the rule that ops know as `no_after`."""
-    return Reason(re.sub(r"(?<!^)(?=[A-Z])", "_", rule.__name__).lower())
+    """The one reason that stands in the rule's own code."""
+    (name,) = set(re.findall(r"Reason\.([A-Z_]+)", inspect.getsource(rule)))
+    return Reason[name]
 
 
 def refusals_in_cases() -> list[str]:
@@ -184,8 +200,36 @@ def refusals_in_cases() -> list[str]:
 
 @pytest.mark.parametrize("rule", [*GATES, *HARD], ids=reason_of)
 def test_every_rule_has_a_paragraph_and_a_case(rule: type[Rule]) -> None:
-    assert len(re.findall(rf"^- `{reason_of(rule)}`: \w", prose(MANUAL), re.MULTILINE)) == 1
-    assert reason_of(rule) in refusals_in_cases()
+    reason = reason_of(rule)
+    assert len(re.findall(rf"^- `{KEYS.get(reason, reason)}`: \w", prose(MANUAL), re.MULTILINE)) == 1
+    assert reason in refusals_in_cases()
+
+
+# What else ops look up.
+
+WISHES = re.findall(r"^\| ([^|]+) \| `([^`]*(?:inline|extends):[^`]*)` \|$", prose(MANUAL), re.MULTILINE)
+
+
+@pytest.mark.parametrize("written", [written for _, written in WISHES], ids=[wish for wish, _ in WISHES])
+def test_every_wish_is_answered_with_a_layout_that_holds(written: str) -> None:
+    keys = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in LAYOUTS}
+    wanted = parse(written, "manual").data
+    assert list(wrong_selectors(wanted)) == []
+    assert compile_layout(LayoutFile.model_validate(extended(wanted, keys)), "wish").warnings == ()
+
+
+def rows(title: str) -> set[str]:
+    """The names in the first column of the tables below a title of the manual, up to the next title."""
+    section = prose(MANUAL).partition(f" {title}\n")[2].partition("\n#")[0]
+    return set(re.findall(r"^\| `([^`]+)` \| \w", section, re.MULTILINE))
+
+
+def test_every_layout_that_ships_is_told_in_one_line() -> None:
+    assert rows("Presets, and layouts that extend others") == {path.stem for path in LAYOUTS}
+
+
+def test_every_warning_is_told() -> None:
+    assert set(WARNINGS) - rows("Why is there no ad here?") == set()
 
 
 # Every command is one.
