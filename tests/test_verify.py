@@ -11,11 +11,13 @@ from typing import TypeAlias
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from turbohtml import Comment, Element, Node, Text, parse_fragment
 
 from adlayout.article.flow import Kind
 from adlayout.article.parse import Parsed, parse
-from adlayout.article.verify import unsafe_gaps
+from adlayout.article.verify import Proof, prove, unsafe_gaps
 from adlayout.assemble import assemble
 from adlayout.compose import Composer
 from adlayout.model import Device, Request
@@ -81,6 +83,58 @@ def test_shared_inputs_lose_no_slot_under_any_layout_that_ships(composer: Compos
         if [box.slot.gap for box in lay(html, layout)[0].boxes] != gaps_that_stand(html, layout)
     ]
     assert wrong == []
+
+
+PIECES = (
+    *("<p>one</p>", "<p>one</p>\n", "<h2>one</h2>\n", "one ", "<div>", "</div>", "<section>", "</section>", "<p>one"),
+    *("<b>", "</b>", "<a href=x>", "</a>", "<table><tr><td>", "</table>", "<table>", "<td>", "<ul><li>", "</ul>"),
+    *("</p>", "<!-- /c -->", "<!--", "<!x </p>", "</", "<noscript>", "</noscript>", "<template>", "</template>"),
+    *("<select>", "<svg>", "<button>", "</button>", "<nobr>", "<form>", "</form>", "<span>", "</span>", "<br>"),
+    *("</body>", "<html a=b>", "\0"),
+)
+
+
+@pytest.mark.parametrize("html", own_articles())
+def test_a_proof_is_what_a_plain_comparison_of_trees_says(html: str) -> None:
+    assert proofs_of(html) == proofs_by_comparison(html)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_a_proof_of_any_mixture_is_what_a_plain_comparison_of_trees_says(html: str) -> None:
+    assert proofs_of(html) == proofs_by_comparison(html)
+
+
+def test_shared_inputs_have_the_proofs_of_a_plain_comparison_of_trees() -> None:
+    assert [html for html in shared_articles() if proofs_of(html) != proofs_by_comparison(html)] == []
+
+
+@pytest.mark.parametrize(
+    "stray", ["</div>", "</section>", "</div></div>", "</div><div>", "<b>", "<span>", "<!--", "</"]
+)
+def test_an_article_is_balanced_unless_it_reaches_into_the_page(stray: str) -> None:
+    """A section that the page does not have cannot be closed, and what opens no formatting ends with the article."""
+    parsed = parse(f"<p>one</p>{stray}", NEEDS)
+    assert prove(parsed, []) == Proof(holds=True, balanced=stray in {"</section>", "<span>"})
+
+
+def proofs_of(html: str) -> list[Proof]:
+    parsed = parse(html, NEEDS)
+    return [prove(parsed, gaps) for gaps in _choices(parsed)]
+
+
+def proofs_by_comparison(html: str) -> list[Proof]:
+    parsed = parse(html, NEEDS)
+    balanced = plainly_stays(parsed)
+    return [
+        Proof(plainly_holds(parsed, gaps) and all(plainly_holds(parsed, [gap]) for gap in gaps), balanced)
+        for gaps in _choices(parsed)
+    ]
+
+
+def _choices(parsed: Parsed) -> list[list[int]]:
+    """No gap, each gap that the source has, all of them, and every second one."""
+    gaps = [gap for gap, point in enumerate(parsed.points) if point is not None]
+    return [[], *([gap] for gap in gaps), gaps, gaps[::2]]
 
 
 def gaps_that_stand(html: str, layout: Layout) -> list[int | None]:
@@ -154,6 +208,14 @@ def plainly_holds(parsed: Parsed, gaps: Sequence[int]) -> bool:
         _holds(parsed, gaps, scripting=scripting)
         for scripting in ((False, True) if "<noscript" in parsed.source.lower() else (False,))
     )
+
+
+def plainly_stays(parsed: Parsed) -> bool:
+    """Whether the article put into an element, in an element with another behind it, is the article in an element."""
+    around = _tokens_of(parse_fragment("<div><div></div><i></i></div>", "body")).tokens
+    article = _tokens_of(parsed.root).tokens
+    wrapped = _tokens_of(parse_fragment(f"<div><div>{parsed.source}</div><i></i></div>", "body")).tokens
+    return wrapped == [article[0], *around[1:3], *article[1:-1], *around[3:]]
 
 
 def _holds(parsed: Parsed, gaps: Sequence[int], *, scripting: bool) -> bool:

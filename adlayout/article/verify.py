@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
@@ -13,11 +12,19 @@ from turbohtml import Element, Node, Text, parse_fragment
 from adlayout.article.flow import Flow, Kind
 from adlayout.article.measure import BLANK
 from adlayout.article.parse import Parsed
-from adlayout.article.splice import splice
+from adlayout.article.plain import content_when_wrapped, is_plain
+from adlayout.article.probe import extract, marker_for, page_with, probes_in
 
 Path: TypeAlias = tuple[int, ...]
 # How many entries of the flow other than texts stand before, and how many characters of text since the last of them.
 Seat: TypeAlias = tuple[int, int]
+
+
+class Proof(NamedTuple):
+    """Whether the ads leave the tree alone, and whether the article stays in the element around it."""
+
+    holds: bool
+    balanced: bool
 
 
 class Order(NamedTuple):
@@ -36,11 +43,20 @@ _MOST_PARSES = 256
 _MOST_CHARS = 16_000_000
 
 
+def prove(parsed: Parsed, gaps: Sequence[int]) -> Proof:
+    """The proof of ads at all these gaps, which are in ascending order."""
+    if is_plain(parsed, gaps):
+        return Proof(holds=True, balanced=True)
+    return Proof(not gaps or _Proof(parsed).holds(gaps), is_balanced(parsed))
+
+
 def unsafe_gaps(parsed: Parsed, gaps: Iterable[int]) -> frozenset[int]:
     """Those of the gaps at which an ad would change the article's tree; found by halving the set."""
+    placed = [gap for gap in gaps if parsed.points[gap] is not None]
+    if is_plain(parsed, placed):
+        return frozenset()
     proof = _Proof(parsed)
     unsafe: set[int] = set()
-    placed = [gap for gap in gaps if parsed.points[gap] is not None]
     waiting = [[gap] for gap in reversed(placed)] if proof.in_link else [placed]
     most = max(8, min(_MOST_PARSES, _MOST_CHARS // (len(parsed.source) + 1)))
     while waiting:
@@ -59,7 +75,7 @@ def unsafe_gaps(parsed: Parsed, gaps: Iterable[int]) -> frozenset[int]:
 
 def holds(parsed: Parsed, gaps: Sequence[int]) -> bool:
     """Whether ads at all these gaps leave the tree alone, together and each by itself, between the right blocks."""
-    return _Proof(parsed).holds(gaps)
+    return is_plain(parsed, gaps) or _Proof(parsed).holds(gaps)
 
 
 class _Proof:
@@ -67,7 +83,7 @@ class _Proof:
 
     def __init__(self, parsed: Parsed) -> None:
         self._parsed = parsed
-        self._marker = _marker(parsed.source)
+        self._marker = marker_for(parsed.source)
         self._order = _order(parsed.flow)
         self._windows = _windows(parsed.flow)
         self.in_link = _in_link(parsed.flow)
@@ -81,9 +97,7 @@ class _Proof:
         return all(map(self._hold_together, (gaps, *alone)))
 
     def _hold_together(self, gaps: Sequence[int]) -> bool:
-        points = self._parsed.points
-        probe = _probe(self._marker)
-        page = splice(self._parsed.source, ((offset, probe) for gap in gaps if (offset := points[gap]) is not None))
+        page = page_with(self._parsed, gaps, self._marker)
         if not self._stands(parse_fragment(page, "body"), gaps):
             return False
         if self._scripted is None:
@@ -92,7 +106,7 @@ class _Proof:
         return _taken_out(root, self._marker, len(gaps)) and root.equals(self._scripted)
 
     def _stands(self, root: Element, gaps: Sequence[int]) -> bool:
-        seats = _seats(root, _probes(root, self._marker), self._order)
+        seats = _seats(root, probes_in(root, self._marker), self._order)
         if seats is None or not _taken_out(root, self._marker, len(gaps)) or not root.equals(self._parsed.root):
             return False
         windows = (self._windows[gap] for gap in gaps)
@@ -143,41 +157,11 @@ def _descend(root: Element, path: Path, ours: frozenset[Node]) -> Node | None:
 
 def _taken_out(root: Element, marker: str, expected: int) -> bool:
     """Takes the probes out of the tree; false where they are not what was put in."""
-    probes = _probes(root, marker)
-    reference = _reference(marker)
-    if len(probes) != expected or not all(probe.equals(reference) for probe in probes):
+    probes = probes_in(root, marker)
+    if len(probes) != expected or not extract(probes, marker):
         return False
-    for probe in probes:
-        probe.extract()
     root.normalize()
     return True
-
-
-def _probes(root: Element, marker: str) -> list[Element]:
-    return root.select(f'aside[data-adl-slot="{marker}"]')
-
-
-def _marker(source: str) -> str:
-    marker = "probe"
-    while marker in source:
-        marker += "x"
-    return marker
-
-
-@lru_cache(maxsize=8)
-def _probe(marker: str) -> str:
-    """The full markup of a slot: text alone would pass where a real ad breaks an open link."""
-    return (
-        f'<aside class="adl-slot" data-adl-slot="{marker}" data-adl-type="in-article" aria-label="Advertisement" '
-        'style="min-height:0"><span class="adl-label">Advertisement</span><a href="#"><img src="#" alt=""></a>'
-        "<p>ad</p><div>ad</div><iframe></iframe></aside>"
-    )
-
-
-@lru_cache(maxsize=8)
-def _reference(marker: str) -> Node:
-    """A probe as it must come out of the parser."""
-    return parse_fragment(_probe(marker), "body").children[0]
 
 
 def _order(flow: Flow) -> Order:
@@ -241,12 +225,5 @@ def _windows(flow: Flow) -> list[tuple[Seat, Seat]]:
 
 def is_balanced(parsed: Parsed) -> bool:
     """Whether the article stays within the element that a page puts around it."""
-    root = parse_fragment(f"<div>{parsed.source}</div><span></span>", "body")
-    children = root.children
-    return (
-        len(children) == 2
-        and isinstance(children[0], Element)
-        and children[0].inner_html == parsed.root.inner_html
-        and isinstance(children[1], Element)
-        and children[1].tag == "span"
-    )
+    content = content_when_wrapped(parsed.source)
+    return content is not None and content.equals(parsed.root)
