@@ -51,6 +51,7 @@ class Sheet:
     file: str
     layout: str
     device: Device
+    blocks: int
     ads: tuple[Ad, ...]
     density: float
     refused: Mapping[Reason, int]
@@ -64,7 +65,9 @@ class Sheet:
 
     @property
     def why_none(self) -> Reason | None:
-        """The rule that refused most gaps of an article without ads; None where there was no gap to refuse."""
+        """The rule that refused most gaps of an article without ads; None where there is nothing to see in it."""
+        if not self.blocks:
+            return None
         return max(self.refused, key=lambda rule: (self.refused[rule], rule), default=None)
 
 
@@ -168,6 +171,7 @@ def sheet_of(file: str, planned: Planned) -> Sheet:
         file,
         planned.layout,
         planned.device,
+        len(planned.article.blocks),
         tuple(_ad(slot.gap, to_gap) for slot in plan.slots if slot.gap is not None),
         plan.space.density,
         _refused(plan),
@@ -260,7 +264,9 @@ def _none(sheets: Iterable[Sheet]) -> dict[Reason | None, tuple[str, ...]]:
     for sheet in sheets:
         if not sheet.ads:
             found.setdefault(sheet.why_none, []).append(sheet.file)
-    return {rule: tuple(files) for rule, files in sorted(found.items(), key=lambda item: -len(item[1]))}
+    return {
+        rule: tuple(files) for rule, files in sorted(found.items(), key=lambda item: (-len(item[1]), item[0] or ""))
+    }
 
 
 @dataclass(frozen=True, slots=True)

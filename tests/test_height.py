@@ -17,7 +17,7 @@ LINE = "x" * 39
 FIGURE = '<figure><img src="" {}><figcaption>{}</figcaption></figure>'
 
 
-def px(html: str, device: Device = Device.MOBILE, **estimate: object) -> list[int]:
+def px(html: str, device: Device = Device.MOBILE, /, **estimate: object) -> list[int]:
     heights = heights_of(EstimateKeys.model_validate(estimate), device)
     return [block.px for block in parse(html, replace(NEEDS, heights=heights)).article.blocks]
 
@@ -61,4 +61,5 @@ def test_a_desktop_has_longer_lines_and_a_wider_column() -> None:
 def test_ops_write_figures_of_their_own() -> None:
     html = f"<p>{LINE}</p><my-box></my-box><other-box></other-box>{FIGURE.format('', 'c')}"
     said = {"p": {"line": 30}, "my-box": {"fixed": 90}, "unknown": {"fixed": 5}, "figure": {"margin": 7}}
-    assert px(html, **said, chars_per_line={"mobile": 20}) == [14 + 60, 90 + 14, 5, 230 + 7 + 20]
+    estimate: dict[str, object] = {**said, "chars_per_line": {"mobile": 20}}
+    assert px(html, **estimate) == [14 + 60, 90 + 14, 5, 230 + 7 + 20]

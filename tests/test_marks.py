@@ -103,10 +103,22 @@ def test_an_attribute_stops_ads_beside_its_block() -> None:
     ("<div style='display:none'><b class=ad>x</b></div><p>1</p>", [("div", False, 0), ("p", False, 0)], 0),
     ("<b class=ad>x</b><main><p>1</p><p>2</p></main>", [("p", False, 0), ("p", False, 0)], 1),
     ("<p class=headline>ready</p>", [("p", False, 0)], 0),
+    ("<template><b class=ad>x</b></template><p>1</p>", [("p", False, 0)], 0),
+    ("<p class=ad>x</p>" + "<p class=ad>x</p><div><p>1</p></div>", [("p", False, 0)], 2),
 ])  # fmt: skip
 def test_ads_that_an_article_brings(html: str, blocks: list[tuple[str | None, bool, int]], ads: int) -> None:
     article = read(html)
     assert ([(one.tag, one.ad, one.ads) for one in article.blocks], article.marks.ads) == (blocks, ads)
+
+
+def test_bare_text_counts_where_the_only_paragraph_is_an_ad() -> None:
+    assert [block.counted for block in read("<p class=ad>Ad</p>one").blocks] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["x:y", "@stop", "Data-Stop", "a]"])
+def test_the_attribute_may_have_any_name_that_html_allows(name: str) -> None:
+    article = read(f"<p {name}>1</p><p>2</p>", markers=MarkerNames(attribute=name))
+    assert [block.stop for block in article.blocks] == [True, False]
 
 
 def test_an_ad_that_the_article_brings_counts_for_nothing_else() -> None:
@@ -131,6 +143,9 @@ def test_ads_that_count_for_nothing_are_blocks_like_others() -> None:
     ("<p>Straße</p>", ("STRASSE",), "STRASSE"),
     ("<p>cafe\u0301</p>", ("cafe",), None),
     ("<p>交通事故が</p>", ("事故",), "事故"),
+    ("<p>か\u3099戦争</p>", ("戦争",), "戦争"),
+    ("<p>\u2764\ufe0fwar</p>", ("war",), "war"),
+    ("<p>e\u0301war</p>", ("war",), None),
     ("<p>C++ and C</p>", ("c++",), "c++"),
     ("<p hidden>crash</p><!-- crash --><p title=crash>Fine.</p>", ("crash",), None),
     ("<aside>crash</aside><p>war</p>", ("war", "crash"), "war"),

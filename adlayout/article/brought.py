@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from turbohtml import Element, Node
 
 from adlayout.article.flow import Flow
@@ -18,7 +16,7 @@ def brought_ads(root: Element, selectors: tuple[str, ...]) -> frozenset[Element]
     # One question to the parser is cheaper than many, where none of them holds a name of ours.
     asked = selectors if any(name in selector for selector in selectors for name in NAMES) else (", ".join(selectors),)
     found = frozenset(element for selector in asked for element in select(root, selector))
-    return frozenset(element for element in found if _counts(element, found)) if found else found
+    return _outermost(root, found) if found else found
 
 
 def ads_in_blocks(flow: Flow, ads: frozenset[Element]) -> dict[Node, int]:
@@ -34,10 +32,16 @@ def ads_in_blocks(flow: Flow, ads: frozenset[Element]) -> dict[Node, int]:
     return held
 
 
-def _counts(element: Element, found: Iterable[Element]) -> bool:
-    node: Node | None = element
-    while isinstance(node, Element):
-        if is_hidden(node) or not is_displayed(node) or (node is not element and node in found):
-            return False
-        node = node.parent
-    return True
+def _outermost(root: Element, found: frozenset[Element]) -> frozenset[Element]:
+    # From the root down: what hides is then met once, not once for each ad inside it.
+    ads: list[Element] = []
+    waiting: list[Node] = list(root.children)
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, Element) or is_hidden(node) or not is_displayed(node):
+            continue
+        if node in found:
+            ads.append(node)
+        else:
+            waiting.extend(node.children)
+    return frozenset(ads)

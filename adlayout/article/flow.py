@@ -62,7 +62,7 @@ def flow_of(root: Element, needs: Needs, ads: frozenset[Element] = frozenset()) 
     closed = element_test(root, needs.exclude_within)
     excluded = (lambda element: element in ads or closed(element)) if ads else closed
     entered = element_test(root, needs.enter)
-    container, warnings = _container(root, needs, excluded, entered)
+    container, warnings = _container(root, needs, (excluded, entered), ads)
     entries = tuple(_entries(container, excluded, entered))
     return Flow(container, entries, tuple(_stretches(entries)), warnings)
 
@@ -90,13 +90,19 @@ def is_enough_text(piece: Piece, count: Count) -> bool:
 
 
 def _container(
-    root: Element, needs: Needs, excluded: Callable[[Element], bool], entered: Callable[[Element], bool]
+    root: Element,
+    needs: Needs,
+    tests: tuple[Callable[[Element], bool], Callable[[Element], bool]],
+    ads: frozenset[Element],
 ) -> tuple[Element, tuple[str, ...]]:
+    excluded, entered = tests
     if needs.container is not None:
         found = select(root, needs.container)
         return (found[0], ()) if found else (root, ("container_not_found",))
     container, count = root, needs.count
-    is_counted = cache(lambda element: element.tag in count.tags and _counts_inside(element, count))
+    is_counted = cache(
+        lambda element: element.tag in count.tags and element not in ads and _counts_inside(element, count)
+    )
     for _ in range(_MOST_DESCENTS):
         wrappers = _wrappers(container, excluded, entered)
         inner = _holds_most(container, wrappers, is_counted, excluded) if wrappers else None

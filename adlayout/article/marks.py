@@ -165,10 +165,18 @@ def _stands_in(text: str, phrase: str) -> bool:
     at = text.find(wanted) if wanted else -1
     while at >= 0:
         end = at + len(wanted)
-        if _parts(text[at - 1 : at], wanted[0]) and _parts(text[end : end + 1], wanted[-1]):
+        if _begins(text, at) and _parts(text[end : end + 1], wanted[-1]):
             return True
         at = text.find(wanted, at + 1)
     return False
+
+
+def _begins(text: str, at: int) -> bool:
+    """Whether a word may begin here: marks belong to the character before them, whatever that is."""
+    before = at
+    while before and unicodedata.category(text[before - 1]).startswith("M"):
+        before -= 1
+    return not before or _parts(text[before - 1], text[at])
 
 
 def _parts(outside: str, inside: str) -> bool:

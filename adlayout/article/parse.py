@@ -36,22 +36,24 @@ def parse(html: str, needs: Needs) -> Parsed:
     ads = brought_ads(root, needs.ads)
     flow = flow_of(root, needs, ads if needs.ads_count else frozenset())
     points = points_of(source, flow)
-    blocks = _blocks(root, flow, points, needs)
+    blocks = _blocks(root, flow, points, needs, ads if needs.ads_count else frozenset())
     marks = marks_of(root, source, flow, points, needs)
     if ads:
         marks = replace(marks, ads=len(ads))
         blocks = _with_ads(blocks, flow, ads) if needs.ads_count else blocks
-    if stops := root.select(f"[{needs.markers.attribute}]"):
-        blocks = _with_stops(blocks, flow, frozenset(stops))
+    blocks = _with_stops(blocks, flow, needs.markers.attribute.lower())
     article = Article(html, blocks, points.gaps, marks, flow.warnings)
     return Parsed(_mapped(article), source, root, flow, points.gaps)
 
 
-def _blocks(root: Element, flow: Flow, points: Points, needs: Needs) -> tuple[Block, ...]:
+def _blocks(root: Element, flow: Flow, points: Points, needs: Needs, ads: frozenset[Element]) -> tuple[Block, ...]:
     matcher = Matcher(root, (*needs.selectors, *(weight.selector for weight in needs.weights)))
     bare_counts = needs.count.bare_text == "always" or (
         needs.count.bare_text == "auto"
-        and not any(stretch.piece.tag == "p" and counts(stretch.piece, needs.count) for stretch in flow.stretches)
+        and not any(
+            piece.tag == "p" and counts(piece, needs.count) and ads.isdisjoint(piece.elements)
+            for _, _, piece in flow.stretches
+        )
     )
     return tuple(
         _block(stretch, number, points, matcher, (needs, bare_counts))
@@ -100,11 +102,17 @@ def _with_ads(blocks: Sequence[Block], flow: Flow, ads: frozenset[Element]) -> t
     )
 
 
-def _with_stops(blocks: Sequence[Block], flow: Flow, stops: frozenset[Element]) -> tuple[Block, ...]:
-    return tuple(
-        block if stops.isdisjoint(stretch.piece.elements) else replace(block, stop=True)
-        for block, stretch in zip(blocks, flow.stretches, strict=True)
-    )
+def _with_stops(blocks: tuple[Block, ...], flow: Flow, attribute: str) -> tuple[Block, ...]:
+    # HTML has attributes that no selector can name, so the elements are asked.
+    stopped = {
+        number
+        for number, (_, _, piece) in enumerate(flow.stretches)
+        for element in piece.elements
+        if element.attr(attribute) is not None
+    }
+    if not stopped:
+        return blocks
+    return tuple(replace(block, stop=True) if number in stopped else block for number, block in enumerate(blocks))
 
 
 def _is_hollow(piece: Piece) -> bool:

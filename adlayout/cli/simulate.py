@@ -152,7 +152,7 @@ def _summary_json(summary: Summary) -> dict[str, object]:
         "first_ad": None if depth is None else dict(zip(("paragraphs", "percent", "px"), depth, strict=True)),
         "refused": {rule.value: {"gaps": gaps, "articles": many} for rule, (gaps, many) in summary.refused.items()},
         "dropped": {rule.value: count for rule, count in summary.dropped.items()},
-        "without_ads": {rule.value if rule else "no_blocks": list(files) for rule, files in summary.none.items()},
+        "without_ads": {rule.value if rule else "nothing_to_see": list(files) for rule, files in summary.none.items()},
         "warnings": summary.warnings,
     }
 
@@ -234,7 +234,7 @@ def _rules(name: str, summary: Summary, device: Device, columns: int) -> Iterato
         yield ""
         yield _bold(f"Articles without ads, {name} on {device.value}")
     for why, files in summary.none.items():
-        said = f"{why.value}: {MEANING[why]}" if isinstance(why, Reason) else "no gaps: nothing to see in them"
+        said = f"{why.value}: {MEANING[why]}" if isinstance(why, Reason) else "nothing to see in them"
         yield f"  {len(files):>6,} {said}, as {files[0]}"
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-_WIDE, _HIGH = 360, 190
-_LEFT, _TOP, _BOTTOM = 44, 14, 40
+_WIDE, _HIGH = 360, 200
+_LEFT, _TOP, _BOTTOM = 44, 26, 40
 _STEPS = (1, 2, 5)
 
 
@@ -53,7 +53,7 @@ def bars(axes: Axes, series: Sequence[Series]) -> str:
         parts.append(f'<line class="limit" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 6}" y2="{_TOP + height}"/>')
         parts.append(f'<text class="limit" x="{x + 4:.1f}" y="{_TOP + 4}">{escape(axes.line[1])}</text>')
     parts.append(f'<text class="axis" x="{_LEFT + width / 2:.0f}" y="{_HIGH - 4}">{escape(axes.along)}</text>')
-    parts.append(f'<text class="up" x="4" y="{_TOP - 3}">{escape(axes.up)}</text>')
+    parts.append(f'<text class="up" x="4" y="10">{escape(axes.up)}</text>')
     return _svg(axes, series, "".join(parts))
 
 

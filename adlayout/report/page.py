@@ -97,7 +97,7 @@ def _figures(summary: Summary) -> dict[str, tuple[str, str]]:
         "Density, median": (f"{summary.median_density:.0%}", ""),
         "Density, nine of ten up to": (f"{summary.high_density:.0%}", ""),
         "Articles over 30 %": (f"{summary.over:,}", "bad" if summary.over else ""),
-        "First ad after": (f"{depth[0]:g} paragraphs, {depth[2]:.0f} px", ""),
+        "First ad after": (f"{depth[0]:g} ¶, {depth[2]:.0f} px", ""),
     }
 
 
@@ -186,7 +186,7 @@ def _none(told: _Told) -> Iterator[str]:
         found = told.summaries[name, device].none
         yield f"<h3>{escape(name)}: {_many(sum(map(len, found.values())), 'article')}</h3><ul>"
         for rule, files in found.items():
-            said = f"<b>{rule.value}</b>: {escape(told.meaning[rule])}" if rule else "<b>no gaps</b>: nothing to see"
+            said = f"<b>{rule.value}</b>: {escape(told.meaning[rule])}" if rule else "<b>nothing to see</b> in them"
             some = ", ".join(f"<code>{_name(file)}</code>" for file in files[:3])
             yield f"<li>{len(files):,} by {said}, as {some}</li>"
         yield "</ul>"

@@ -9,6 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from adlayout.cli.main import main
+
 from .browser import Page, browsing
 from .newsroom import CONFIG, Service, start, wait_until
 
@@ -256,3 +258,23 @@ def test_ads_keep_their_size_in_a_page_of_others(width: int, service: Service, p
     page.open(file(tmp_path, f'<!doctype html><meta charset="utf-8">{THEME}{article}'), width=width)
     assert page.run(ROOM) == ROOMY
     assert set(page.run(SIZES, ".adl-slot > a > img, .adl-slot > iframe")) == {"300x250"}
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_report_of_a_simulation_is_read_on_a_phone_and_on_a_desk(
+    width: int, dark: bool, page: Page, report: Path
+) -> None:
+    page.open(report.as_uri(), width=width, dark=dark)
+    over = page.run("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    drawn = page.run("() => [...document.querySelectorAll('svg')].filter(one => one.getBBox().height > 20).length")
+    assert (over, drawn, page.faults(), page.requests()) == (0, 13, [], [report.as_uri()])
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report over the articles that ship."""
+    written = tmp_path_factory.mktemp("report") / "report.html"
+    asked = ["simulate", str(CONFIG / "samples"), "--layout", "every-2", "--against", "article", "--jobs", "1"]
+    assert main([*asked, "--config", str(CONFIG), "--html", str(written)]) == 0
+    return written
