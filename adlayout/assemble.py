@@ -60,8 +60,11 @@ def assemble(directory: Path, env: Mapping[str, str]) -> Edition:
     settings = found.take(lambda: effective(directory, env))
     if settings is not None:
         found.faults += settings.layout_faults([path.stem for path in _paths(directory / "layouts")])
+    before = len(found.faults)
     sources = found.sources(directory / "layouts")
     layouts = found.layouts(sources)
+    # Which faults show at once and which only beside other files is not what ops look for them by.
+    found.faults[before:] = sorted(found.faults[before:], key=lambda fault: fault.at.partition(":")[0])
     templates, wrong = Templates.attempt(directory / "templates")
     found.faults += wrong
     inventory = found.inventories(found.sources(directory / "inventory"))
@@ -111,9 +114,7 @@ class _Found:
     def layouts(self, sources: Mapping[str, Source]) -> list[Read[LayoutFile]]:
         """Every layout that holds, laid over those it extends."""
         keys = {name: source.data for name, source in sources.items()}
-        before = len(self.faults)
         read = [self._layout(name, source, keys) for name, source in sources.items()]
-        self.faults[before:] = sorted(self.faults[before:], key=lambda fault: fault.at.partition(":")[0])
         return [file for file in read if file is not None]
 
     def inventories(self, sources: Mapping[str, Source]) -> list[Read[InventoryFile]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from secrets import token_hex
 from time import perf_counter
@@ -122,7 +122,7 @@ class Composer:
         site = self._edition.settings.sites[name]
         layout = self._layout(request, site, degraded)
         bare = not site.ads or layout.listed(request.facts.section, request.facts.tags) is not None
-        known = _uncut(request) if bare else self._plans.find((request.html, layout.name, request.device))
+        known = _bare(request) if bare else self._plans.find((request.html, layout.name, request.device))
         return Work(request, name, site, layout, self._shelf.stock, degraded, known)
 
     def _site_name(self, request: Request) -> str:
@@ -152,7 +152,8 @@ class Composer:
     ) -> tuple[tuple[Decision, ...], float]:
         """Who stands in each slot, page slots first, and how long that took."""
         started = perf_counter()
-        wanted = work.layout.page_slots if work.site.ads and work.request.output is Output.PAGE else ()
+        bare = laid.bare or not work.site.ads or work.request.output is not Output.PAGE
+        wanted = () if bare else work.layout.page_slots
         placed = self._frame(work).slots if wanted else frozenset()
         lost = wanted if Degraded.TEMPLATE in work.degraded else ()
         slots = (*[slot for slot in wanted if slot.id in placed], *[one.slot for one in laid.boxes])
@@ -264,6 +265,10 @@ class Work:
 
 def _uncut(request: Request) -> Laid:
     return Laid((Piece(request.html, sacred=True),))
+
+
+def _bare(request: Request) -> Laid:
+    return replace(_uncut(request), bare=True)
 
 
 def _context(work: Work) -> PageContext:

@@ -25,6 +25,7 @@ Key: TypeAlias = tuple[str, str, Device]
 _KEPT_CHARS = 32_000_000
 # What an entry costs beside its text: slots, boxes and the table itself.
 _ENTRY_CHARS = 4_000
+_UNBALANCED = "unbalanced_article"
 _UNSAFE = Refusal(Reason.UNSAFE_MARKUP, "an unchanged article", "an ad here would change it")
 
 
@@ -36,21 +37,26 @@ class Planned:
     plan: Plan
     layout: str
     device: Device
+    balanced: bool = True
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What ops or the CMS should know of this plan."""
         dense = ("density_over_30",) if self.plan.space.density > MOST_OF_A_PAGE / 100 else ()
-        return (*self.article.warnings, *dense)
+        return (*self.article.warnings, *(() if self.balanced else (_UNBALANCED,)), *dense)
 
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """An article cut at its inline slots: stretch n lies before slot n, and the last one behind them all."""
+    """An article cut at its inline slots: stretch n lies before slot n, and the last one behind them all.
+
+    `bare`: its editor, or a word in it, keeps every ad off its page.
+    """
 
     stretches: tuple[Piece, ...]
     boxes: tuple[SlotBox, ...] = ()
     warnings: tuple[str, ...] = ()
+    bare: bool = False
 
 
 class Plans:
@@ -90,10 +96,12 @@ def lay(html: str, layout: Layout) -> tuple[Laid, Timings]:
     clock.append(perf_counter())
     if plan.slots and not holds(parsed, _gaps(plan)):
         plan = _proven(parsed, place(parsed.article, layout, _unsafe(parsed)))
-    warnings = (*parsed.article.warnings, *(() if is_balanced(parsed) else ("unbalanced_article",)))
+    warnings = (*parsed.article.warnings, *(() if is_balanced(parsed) else (_UNBALANCED,)))
     clock.append(perf_counter())
     spent = [(after - before) * 1000 for before, after in pairwise(clock)]
-    laid = Laid(tuple(_stretches(html, plan)), tuple(box(slot) for slot in plan.slots), warnings)
+    marks = parsed.article.marks
+    bare = marks.off or marks.blocklisted is not None
+    laid = Laid(tuple(_stretches(html, plan)), tuple(box(slot) for slot in plan.slots), warnings, bare)
     return laid, tuple(zip(("parse", "place", "verify"), spent, strict=True))
 
 
@@ -104,7 +112,7 @@ def judge(html: str, layout: Layout, listed: Refusal | None = None) -> Planned:
     """
     parsed = parse(html, layout.measured)
     plan = _proven(parsed, explain(parsed.article, layout, _unsafe(parsed), listed))
-    return Planned(parsed.article, plan, layout.name, layout.device)
+    return Planned(parsed.article, plan, layout.name, layout.device, is_balanced(parsed))
 
 
 def _unsafe(parsed: Parsed) -> frozenset[int]:

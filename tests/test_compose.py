@@ -15,6 +15,8 @@ from adlayout.decision.files import parse_inventory
 from adlayout.decision.inventory import read_inventory
 from adlayout.errors import BadPlan, Fault
 from adlayout.model import ArticleFacts, Degraded, Empty, Filled, Output, Page, Request, Unfilled
+from adlayout.placement.layout import compile_all
+from adlayout.placement.schema import LayoutFile
 from adlayout.rendering.page import Templates
 from adlayout.upkeep import Shelf, Stock
 
@@ -99,6 +101,27 @@ def test_a_site_without_ads_shows_the_article_and_nothing_else(edition: Edition,
     settings = edition.settings.model_copy(update={"sites": {"default": site}})
     page = Composer(replace(edition, settings=settings), shelf).compose(FRAGMENT, now=NOW)
     assert (text_of(page), page.decisions, page.degraded) == (ARTICLE, (), ())
+
+
+@pytest.mark.parametrize(("html", "facts"), [
+    ("<!-- adlayout: off --><p>One.</p>", ArticleFacts()),
+    ("<p>A crash.</p>", ArticleFacts()),
+    ("<p>One.</p>", ArticleFacts(section="Crime")),
+    ("<p>One.</p>", ArticleFacts(tags=("war", " CRASH "))),
+])  # fmt: skip
+def test_an_article_that_no_ad_should_stand_beside_has_none_on_its_page(
+    edition: Edition, shelf: Shelf, html: str, facts: ArticleFacts
+) -> None:
+    blocklist = {"words": ["crash"], "tags": ["crash"], "sections": ["crime"]}
+    file = LayoutFile.model_validate({
+        "inline": {"first": "0 blocks", "end_guard": "0 blocks", "blocklist": blocklist},
+        "page_slots": {"leaderboard": {"formats": ["728x90", "320x50"]}},
+    })  # fmt: skip
+    composer = Composer(replace(edition, layouts={**edition.layouts, "article": compile_all(file, "article")}), shelf)
+    pages = [composer.compose(Request(text, facts=about, layout="article"), now=NOW) for text, about in (
+        ("<p>One.</p>", ArticleFacts()), (html, facts), (html, facts))]  # fmt: skip
+    assert [len(page.decisions) > 1 for page in pages] == [True, False, False]
+    assert [page.decisions for page in pages[1:]] == [(), ()]
 
 
 def test_when_the_time_is_over_before_the_plan_the_article_goes_out_as_it_is(edition: Edition, shelf: Shelf) -> None:

@@ -23,11 +23,11 @@ def select(context: Context, allowed: Sequence[bool], schedule: Schedule, *, at_
     An editor's gaps are taken before all others, whatever rules refuse them, where that is safe. `at_end` is the one
     ad at the end of an article that is too short for others.
     """
-    marked = {gap: type for gap, type in context.article.marks.slots if context.is_safe(gap)}
+    # An article that is too short has its one ad at its end and no other.
+    wanted = {} if at_end else dict(context.article.marks.slots)
+    marked = {gap: type for gap, type in wanted.items() if context.is_safe(gap)}
     choice = Choice(context, schedule, standing(context, marked), marked)
-    choice.dropped += [
-        Dropped(gap, Reason.UNSAFE_MARKUP) for gap, _ in context.article.marks.slots if gap not in marked
-    ]
+    choice.dropped += [Dropped(gap, Reason.UNSAFE_MARKUP) for gap in wanted if gap not in marked]
     if choice.standing.ads:
         choice.near = dict(_near(choice, allowed))
         allowed = [free and gap not in choice.near for gap, free in enumerate(allowed)]
