@@ -153,8 +153,8 @@ class Needs:
     markers: MarkerNames = MarkerNames()
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+# An article has as many of these as a page has lines: a tuple is made in a third of a frozen dataclass's time.
+class Block(NamedTuple):
     """One piece of the article's flow; `start`/`end` in code points of the article as sent.
 
     `tag` is None for an anonymous paragraph; `words`, `chars` and `px` are 0 where the layout does not ask for them;

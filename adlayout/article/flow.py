@@ -11,7 +11,7 @@ from typing import NamedTuple
 from turbohtml import Element, Node, Text
 
 from adlayout.article.measure import BLANK, has_word, trim, words
-from adlayout.article.nodes import holds_word, is_displayed, is_hidden, is_phrasing, lone_media, look, text_of
+from adlayout.article.nodes import holds_word, is_displayed, is_hidden, is_phrasing, lone_media, look, text_of, unplain
 from adlayout.article.selectors import Piece, element_test, piece_of, select
 from adlayout.article.tags import COUNTED_MEDIA, WRAPPERS
 from adlayout.model import Count, Needs
@@ -30,6 +30,10 @@ class Kind(Enum):
     ASIDE = "aside"  # comments and elements that belong to no block
     OPEN = "open"  # an entered wrapper's start tag
     CLOSE = "close"
+
+
+# An enumeration's members are looked up slowly, and there is one look-up or more for each node of an article.
+_BLOCK, _INLINE, _TEXT, _BLANK, _ASIDE = Kind.BLOCK, Kind.INLINE, Kind.TEXT, Kind.BLANK, Kind.ASIDE
 
 
 class Entry(NamedTuple):
@@ -64,7 +68,7 @@ def flow_of(root: Element, needs: Needs, ads: frozenset[Element] = frozenset()) 
     entered = element_test(root, needs.enter)
     container, warnings = _container(root, needs, (excluded, entered), ads)
     entries = tuple(_entries(container, excluded, entered))
-    return Flow(container, entries, tuple(_stretches(entries)), warnings)
+    return Flow(container, entries, tuple(_stretches(entries, unplain(root))), warnings)
 
 
 def counts(piece: Piece, count: Count) -> bool:
@@ -120,7 +124,10 @@ def _wrappers(
     waiting = list(reversed(container.children))
     while waiting:
         node = waiting.pop()
-        if not isinstance(node, Element) or is_hidden(node) or excluded(node) or not is_displayed(node):
+        # Most of what stands in a flow is no wrapper, and is not looked at any closer.
+        if not isinstance(node, Element) or not (node.tag in WRAPPERS or entered(node)):
+            continue
+        if is_hidden(node) or excluded(node) or not is_displayed(node):
             continue
         if entered(node):
             waiting.extend(reversed(node.children))
@@ -169,28 +176,28 @@ def _entries(
         if isinstance(node, Entry):
             yield node
         elif isinstance(node, Text):
-            yield Entry(Kind.TEXT if node.data.strip(BLANK) else Kind.BLANK, node)
+            yield Entry(_TEXT if node.data.strip(BLANK) else _BLANK, node)
         elif not isinstance(node, Element) or is_hidden(node):
-            yield Entry(Kind.ASIDE, node)
+            yield Entry(_ASIDE, node)
         elif entered(node) and not excluded(node) and is_displayed(node):
             yield Entry(Kind.OPEN, node)
             waiting.append(Entry(Kind.CLOSE, node))
             waiting.extend(reversed(node.children))
         else:
-            yield Entry(Kind.INLINE if is_phrasing(node) and not excluded(node) else Kind.BLOCK, node)
+            yield Entry(_INLINE if is_phrasing(node) and not excluded(node) else _BLOCK, node)
 
 
-def _stretches(entries: Sequence[Entry]) -> Iterator[Stretch]:
+def _stretches(entries: Sequence[Entry], unplain: frozenset[Node]) -> Iterator[Stretch]:
     inked: list[int] = []
     for index, (kind, node) in enumerate(entries):
-        if kind is Kind.INLINE or kind is Kind.TEXT:
+        if kind is _INLINE or kind is _TEXT:
             inked.append(index)
-        elif kind is not Kind.BLANK and kind is not Kind.ASIDE:
+        elif kind is not _BLANK and kind is not _ASIDE:
             if inked:
                 yield from _paragraphs(entries, inked)
                 inked = []
-            if kind is Kind.BLOCK and isinstance(node, Element):
-                yield Stretch(index, index, piece_of(node))
+            if kind is _BLOCK and isinstance(node, Element):
+                yield Stretch(index, index, piece_of(node, plain=node not in unplain))
     if inked:
         yield from _paragraphs(entries, inked)
 
@@ -214,7 +221,7 @@ def _paragraphs(entries: Sequence[Entry], run: Sequence[int]) -> Iterator[Stretc
 
 def _anonymous(entries: Sequence[Entry], inked: Sequence[int]) -> Iterator[Stretch]:
     # White space between phrasing elements parts their words.
-    nodes = [node for kind, node in entries[inked[0] : inked[-1] + 1] if kind is not Kind.ASIDE] if inked else []
+    nodes = [node for kind, node in entries[inked[0] : inked[-1] + 1] if kind is not _ASIDE] if inked else []
     text, media = look(nodes)
     lone = lone_media(nodes)
     piece = Piece("img" if lone else None, nodes, lone, text, media=media)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from turbohtml import Element, Node, Text
 
@@ -36,6 +36,26 @@ def is_phrasing(element: Element) -> bool:
                 return False
             waiting.extend(node.children)
     return True
+
+
+def holders(elements: Iterable[Node]) -> frozenset[Node]:
+    """The elements and all that hold them; what holds one that was met is met already, so no tree is climbed twice."""
+    met: set[Node] = set()
+    for element in elements:
+        node: Node | None = element
+        while node is not None and node not in met:
+            met.add(node)
+            node = node.parent
+    return frozenset(met)
+
+
+def unplain(root: Element) -> frozenset[Node]:
+    """The nodes that hold anything but text and plain phrases, or that a style or `hidden` may hide.
+
+    Asked once for a whole tree, so that the text of every other element is simply its text.
+    """
+    odd = (element.parent for element in root.select("*") if element.tag not in PLAIN_PHRASES)
+    return holders([*root.select("[hidden], [style]"), *(parent for parent in odd if parent is not None)])
 
 
 def look(nodes: Sequence[Node]) -> tuple[str, bool]:

@@ -83,8 +83,7 @@ def _block(stretch: Stretch, number: int, points: Points, matcher: Matcher, coun
 def _weighed(block: Block, needs: Needs) -> Block:
     """The block with what its weights add, and with the selectors that rules ask about."""
     weights = [weight for weight in needs.weights if block.counted and weight.selector in block.matches]
-    return replace(
-        block,
+    return block._replace(
         matches=block.matches.intersection(needs.selectors),
         words=block.words + sum(weight.words for weight in weights) if needs.words else 0,
         chars=block.chars + sum(weight.chars for weight in weights) if needs.chars else 0,
@@ -95,9 +94,9 @@ def _with_ads(blocks: Sequence[Block], flow: Flow, ads: frozenset[Element]) -> t
     """The blocks with the ads that the article brought in them; one that is an ad counts for nothing else."""
     held = ads_in_blocks(flow, ads)
     return tuple(
-        replace(block, ad=True, ads=1, counted=False, px=0)
+        block._replace(ad=True, ads=1, counted=False, px=0)
         if stretch.piece.tag is not None and not ads.isdisjoint(stretch.piece.elements)
-        else replace(block, ads=sum(held.get(node, 0) for node in stretch.piece.nodes))
+        else block._replace(ads=sum(held.get(node, 0) for node in stretch.piece.nodes))
         for block, stretch in zip(blocks, flow.stretches, strict=True)
     )
 
@@ -112,7 +111,7 @@ def _with_stops(blocks: tuple[Block, ...], flow: Flow, attribute: str) -> tuple[
     }
     if not stopped:
         return blocks
-    return tuple(replace(block, stop=True) if number in stopped else block for number, block in enumerate(blocks))
+    return tuple(block._replace(stop=True) if number in stopped else block for number, block in enumerate(blocks))
 
 
 def _is_hollow(piece: Piece) -> bool:
@@ -132,5 +131,5 @@ def _mapped(article: Article) -> Article:
     def back(offset: int | None) -> int | None:
         return None if offset is None else offset + bisect_left(ends, offset)
 
-    blocks = tuple(replace(block, start=back(block.start), end=back(block.end)) for block in article.blocks)
+    blocks = tuple(block._replace(start=back(block.start), end=back(block.end)) for block in article.blocks)
     return replace(article, blocks=blocks, offsets=tuple(back(offset) for offset in article.offsets))

@@ -9,7 +9,8 @@ from typing import TypeAlias
 from turbohtml import Element, Node, Text, parse_fragment
 
 from adlayout.article.measure import ends_in, is_visible, trim
-from adlayout.article.nodes import holds_word, is_displayed, is_hidden, look
+from adlayout.article.nodes import holders, holds_word, is_displayed, is_hidden, look
+from adlayout.article.tags import MEDIA
 
 # A line of bold text longer than this is a paragraph that happens to be bold.
 _BOLD_LINE_CHARS = 80
@@ -35,13 +36,14 @@ class Piece:
     `elements` are those that CSS may match: the element itself, or what makes up a lone media run; none otherwise.
     """
 
-    __slots__ = ("_line", "elements", "media", "nodes", "tag", "text")
+    __slots__ = ("_line", "_seen", "elements", "media", "nodes", "tag", "text")
 
     def __init__(
         self, tag: str | None, nodes: Sequence[Node], elements: tuple[Element, ...], text: str, *, media: bool
     ) -> None:
         self.tag, self.nodes, self.elements, self.text, self.media = tag, nodes, elements, text, media
         self._line: str | None = None
+        self._seen: bool | None = None
 
     @property
     def line(self) -> str:
@@ -53,14 +55,17 @@ class Piece:
     @property
     def seen(self) -> bool:
         """Whether there is text to see."""
-        return is_visible(self.text)
+        if self._seen is None:
+            self._seen = is_visible(self.text)
+        return self._seen
 
 
-def piece_of(element: Element) -> Piece:
-    """The piece that is one element."""
+def piece_of(element: Element, *, plain: bool = False) -> Piece:
+    """The piece that is one element; a `plain` one holds nothing but text and plain phrases."""
     nodes = (element,)
-    text, media = look(nodes)
-    return Piece(element.tag, nodes, nodes, text, media=media)
+    tag = element.tag
+    text, media = (element.text, False) if plain and tag not in MEDIA else look(nodes)
+    return Piece(tag, nodes, nodes, text, media=media)
 
 
 def _bold_line(piece: Piece) -> bool:
@@ -124,6 +129,7 @@ _OF_NO_TEXT = frozenset([":empty-block", ":media-only"])
 
 _Test: TypeAlias = Callable[[Piece], bool]
 _NONE: frozenset[str] = frozenset()
+_NO_NODE: frozenset[Node] = frozenset()
 
 
 def selector_fault(selector: str) -> str | None:
@@ -143,6 +149,9 @@ class Matcher:
 
     def __init__(self, root: Element, selectors: Iterable[str]) -> None:
         self._names: list[tuple[str, _Test]] = []
+        # Names that few elements of an article can have, and those that can.
+        self._of_attributes: list[tuple[str, _Test]] = []
+        self._of_bold: list[tuple[str, _Test]] = []
         self._by_tag: dict[str, list[str]] = {}
         self._by_element: dict[Element, list[str]] = {}
         for selector in dict.fromkeys(selectors):
@@ -151,14 +160,30 @@ class Matcher:
                 continue
             # A name matches bare text too, which CSS cannot, so it is taken out of a list.
             parts = [part.strip() for part in _PART.findall(selector)]
-            self._names += [(selector, NAMES[part]) for part in parts if part in NAMES]
+            for part in parts:
+                if part in NAMES:
+                    self._tests_like(part).append((selector, NAMES[part]))
             if any(part not in NAMES for part in parts):
                 for element in select(root, selector):
                     self._by_element.setdefault(element, []).append(selector)
 
+        self._attributed: frozenset[Node] = (
+            frozenset(root.select("[class], [style]")) if self._of_attributes else _NO_NODE
+        )
+        self._bold = holders(root.select("b, strong")) if self._of_bold else _NO_NODE
+
+    def _tests_like(self, name: str) -> list[tuple[str, _Test]]:
+        if name in _OF_ATTRIBUTES:
+            return self._of_attributes
+        return self._of_bold if name == ":bold-line" else self._names
+
     def matches(self, piece: Piece) -> frozenset[str]:
         """Those of the selectors that match the piece."""
         found = [selector for selector, test in self._names if test(piece)]
+        if self._attributed and not self._attributed.isdisjoint(piece.elements):
+            found += [selector for selector, test in self._of_attributes if test(piece)]
+        if self._bold and not self._bold.isdisjoint(piece.nodes):
+            found += [selector for selector, test in self._of_bold if test(piece)]
         for element in piece.elements:
             found += self._by_tag.get(element.tag, ())
             if self._by_element:

@@ -67,6 +67,8 @@ class Schedule:
 
     def every_after(self, ads: int) -> Distance:
         """The distance to the next ad once so many stand."""
+        if len(self.steps) == 1:
+            return self.steps[0].every
         return next(step.every for step in reversed(self.steps) if step.from_ads <= ads)
 
 

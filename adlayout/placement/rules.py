@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, Self, TypeAlias
@@ -31,12 +32,19 @@ class Context:
     unsafe: frozenset[int] = frozenset()
     listed: Refusal | None = None
     to_gap: tuple[Measure, ...] = field(init=False)
-    _seen: dict[tuple[bool, tuple[str, ...]], Sight] = field(init=False, default_factory=dict)
+    is_marked: bool = field(init=False)
+    # By which list of selectors it is, since one and the same is asked for at every gap, and its hash is never kept.
+    _above: dict[int, Sight] = field(init=False, default_factory=dict)
+    _below: dict[int, Sight] = field(init=False, default_factory=dict)
+    _starts: dict[int, int] = field(init=False, default_factory=dict)
+    _ends: dict[int, int] = field(init=False, default_factory=dict)
     _near: dict[tuple[bool, str], Nearest] = field(init=False, default_factory=dict)
     _meant: dict[Positions, Meant] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "to_gap", measures_to_gaps(self.article.blocks))
+        article = self.article
+        object.__setattr__(self, "to_gap", measures_to_gaps(article.blocks))
+        object.__setattr__(self, "is_marked", bool(article.marks.stopped) or any(one.stop for one in article.blocks))
 
     @property
     def last_gap(self) -> int:
@@ -57,17 +65,35 @@ class Context:
 
     def above(self, selectors: tuple[str, ...]) -> Sight:
         """For each gap the nearest match above it, up to the first block with content."""
-        key = (True, selectors)
-        if key not in self._seen:
-            self._seen[key] = _sight(self.article.blocks, selectors)
-        return self._seen[key]
+        sight = self._above.get(id(selectors))
+        if sight is None:
+            sight = self._above[id(selectors)] = _sight(self.article.blocks, selectors)
+        return sight
 
     def below(self, selectors: tuple[str, ...]) -> Sight:
         """For each gap the nearest match below it, up to the first block with content."""
-        key = (False, selectors)
-        if key not in self._seen:
-            self._seen[key] = _sight(self.article.blocks[::-1], selectors)[::-1]
-        return self._seen[key]
+        sight = self._below.get(id(selectors))
+        if sight is None:
+            sight = self._below[id(selectors)] = _sight(self.article.blocks[::-1], selectors)[::-1]
+        return sight
+
+    def start_of(self, distance: Distance) -> int:
+        """The first gap that is this distance from the start; one that no article has where none is."""
+        first = self._starts.get(id(distance))
+        if first is None:
+            start = self.to_gap[0]
+            first = bisect_left(self.to_gap, True, key=lambda measure: distance.reached(start, measure))
+            self._starts[id(distance)] = first
+        return first
+
+    def end_of(self, distance: Distance) -> int:
+        """The last gap that is this distance from the end; -1 where none is."""
+        last = self._ends.get(id(distance))
+        if last is None:
+            end = self.to_gap[-1]
+            last = bisect_left(self.to_gap, True, key=lambda measure: not distance.reached(measure, end)) - 1
+            self._ends[id(distance)] = last
+        return last
 
     def nearest_above(self, selector: str) -> Nearest:
         """For each gap the gap right below the nearest match above it, however far."""
@@ -252,6 +278,8 @@ class EndGuard:
 
     def refuse(self, gap: int, context: Context) -> Refusal | None:
         """Refuses the gaps near the end."""
+        if gap <= context.end_of(self.least):
+            return None
         return _short(Reason.END_GUARD, self.least, (gap, context.last_gap), context)
 
 
@@ -289,6 +317,8 @@ class First:
 
     def refuse(self, gap: int, context: Context) -> Refusal | None:
         """Refuses the gaps near the start."""
+        if gap >= context.start_of(self.least):
+            return None
         return _short(Reason.FIRST, self.least, (0, gap), context) if self.everywhere or gap == 0 else None
 
 
@@ -374,6 +404,8 @@ class Marked:
 
     def refuse(self, gap: int, context: Context) -> Refusal | None:
         """Refuses the gaps of a marked stretch, and those beside a marked block."""
+        if not context.is_marked:
+            return None
         if gap in context.article.marks.stopped:
             return Refusal(Reason.MARKER, f"no <!-- {self.stop} -->", f"<!-- {self.stop} -->", "above")
         blocks = context.article.blocks

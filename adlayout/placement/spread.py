@@ -1,138 +1,161 @@
-"""The most even of all choices of places that have the most ads, exactly. Pure numbers; knows no article.
-
-With k more to place below the i-th candidate, the least cost is f(k, i) = min over j of (at j - at i)² + f(k - 1, j), j
-being far enough below i, or, past the last choice above an ad that stands already, the cost of what lies below that ad.
-Written as a line in `at i`, each j has a slope of -2 · at j, so that the least of them is read off the lower hull of
-these lines (the "convex hull trick" of dynamic programming): j comes into reach from the bottom up, slopes only grow,
-and `at i` only shrinks, so that each line enters and leaves a queue once. That makes it linear for a given `most`.
-"""
+"""The even choice: of some places in a row as many as go together, spread as evenly as can be. Knows only numbers."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from itertools import pairwise
-from math import inf
-from typing import NamedTuple, TypeAlias
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 class Candidate(NamedTuple):
-    """A place for an ad: `at` from the start, and how many candidates (the first ones) are far enough above it."""
+    """A place that may be chosen.
+
+    It stands `at` so much from the start, no earlier than the one before it. The first `reach` candidates are far
+    enough above it to be its upper neighbour: no fewer than for the one before it, and never itself.
+    """
 
     at: int
     reach: int
 
 
 class Standing(NamedTuple):
-    """An ad that stands already: how many candidates lie above it, and where it is, seen from above and from below."""
+    """What stands already: a neighbour of what is chosen, with `before` candidates above it.
+
+    It may have a height: what is above it is as far from it as from `above`, what is below it as from `below`. Both lie
+    between the candidates around it.
+    """
 
     before: int
     above: int
     below: int
 
 
-# A cost, whole unless it is infinite: what cannot be.
-Cost: TypeAlias = "int | float"
-# The cost by candidate, once for each number of ads still to be placed below it.
-Costs: TypeAlias = list[list[Cost]]
-
-
 def spread(candidates: Sequence[Candidate], standing: Sequence[Standing], end: int, most: int) -> tuple[int, ...]:
-    """The indexes of the chosen candidates, `most` of them at most.
+    """The indexes of the candidates to choose: as many as go together, up to `most`, and as evenly as can be.
 
-    Two neighbours are chosen only where the upper is within the reach of the lower, or an ad stands between them. Of
-    all such choices this is one with most ads, of those the one with the least sum of squared distances between
-    neighbours, the start (0), the ads that stand and the end among them, and of those the one with the earliest places.
+    Two that are chosen go together if the upper one is within reach of the lower one, or something stands between them.
+    The most even choice has the least sum of squared distances between neighbours, from the start (0) past all that is
+    chosen or stands to the end. Of equals, the one whose first difference is an earlier candidate.
+
+    With f(k, p) for the least sum below point p if k more are to be chosen there:
+
+        f(k, p) = min of (q - p)² + f(k', q) over the points q that may be the lower neighbour of p,
+                  k' = k - 1 if q is a candidate, k if it stands
+        f(0, end) = 0
+
+    Each k takes time linear in the points, because the least over q is read off a lower hull of lines (see `_Hull`).
     """
-    most = min(most, len(candidates))
-    if most <= 0:
-        return ()
-    stretches = _stretches(len(candidates), standing, end)
-    below: Costs = [[inf] * len(candidates) for _ in range(most + 1)]
-    # From the end on, nothing can be placed any more.
-    from_top: list[list[Cost]] = [[0, *[inf] * most]]
-    for stretch in reversed(stretches):
-        from_top.append(_solve(candidates, stretch, below, from_top[-1]))
-    from_top.reverse()
-    count = max(k for k in range(most + 1) if from_top[0][k] < inf)
-    return tuple(_trace(candidates, stretches, below, from_top, count))
-
-
-class _Stretch(NamedTuple):
-    """The candidates `first` to `stop` between two fixed places, `top` above them and `bottom` below."""
-
-    first: int
-    stop: int
-    top: int
-    bottom: int
-
-
-def _stretches(count: int, standing: Sequence[Standing], end: int) -> list[_Stretch]:
-    fixed = [Standing(0, 0, 0), *standing, Standing(count, end, end)]
-    return [_Stretch(upper.before, lower.before, upper.below, lower.above) for upper, lower in pairwise(fixed)]
-
-
-def _solve(candidates: Sequence[Candidate], stretch: _Stretch, below: Costs, after: Sequence[Cost]) -> list[Cost]:
-    """Fills in the costs of a stretch, given those from its bottom on, and returns those from its top on."""
-    from_top: list[Cost] = []
-    for k, cost_after in enumerate(after):
-        hull: deque[tuple[int, int]] = deque()
-        coming = stretch.stop - 1
-        for i in range(stretch.stop - 1, stretch.first - 1, -1):
-            while k and coming > i and candidates[coming].reach > i:
-                _add(hull, candidates[coming].at, below[k - 1][coming])
-                coming -= 1
-            at = candidates[i].at
-            below[k][i] = min((stretch.bottom - at) ** 2 + cost_after, _least(hull, at))
-        straight = (stretch.bottom - stretch.top) ** 2 + cost_after
-        placed = (
-            (candidates[j].at - stretch.top) ** 2 + below[k - 1][j] for j in range(stretch.first, stretch.stop) if k
-        )
-        from_top.append(min(straight, min(placed, default=inf)))
-    return from_top
-
-
-def _add(hull: deque[tuple[int, int]], at: int, cost: Cost) -> None:
-    """Adds the line of a candidate, and drops those that it and an older one make useless."""
-    if isinstance(cost, float):
-        return
-    slope, height = -2 * at, at * at + cost
-    if hull and hull[-1][0] == slope:
-        if hull[-1][1] <= height:
-            return
-        hull.pop()
-    while len(hull) > 1:
-        (first_slope, first), (last_slope, last) = hull[-2], hull[-1]
-        if (height - last) * (first_slope - last_slope) < (last - first) * (last_slope - slope):
+    points = _points(candidates, standing, end)
+    layers = [_layer(points, ())]
+    while len(layers) <= most:
+        layer = _layer(points, layers[-1])
+        if layer[0] is None:  # what goes together does so with one left out: no larger number is possible either
             break
-        hull.pop()
-    hull.append((slope, height))
+        layers.append(layer)
+    return tuple(_chosen(points, layers))
 
 
-def _least(hull: deque[tuple[int, int]], at: int) -> Cost:
-    """The least cost of going on from here; lines that are no longer the lowest never will be again."""
-    while len(hull) > 1 and hull[0][0] * at + hull[0][1] >= hull[1][0] * at + hull[1][1]:
-        hull.popleft()
-    return hull[0][0] * at + hull[0][1] + at * at if hull else inf
+class _Point(NamedTuple):
+    """A place in the row: the start, a `candidate` (its index), something that stands, or the end.
+
+    Its upper neighbour is one of the points from the last that stands above it down to `upper`.
+    """
+
+    above: int
+    below: int
+    upper: int
+    candidate: int | None = None
 
 
-def _trace(
-    candidates: Sequence[Candidate],
-    stretches: Sequence[_Stretch],
-    below: Costs,
-    from_top: Sequence[Sequence[Cost]],
-    count: int,
-) -> list[int]:
-    """The choice that has the least cost; where two have, the earlier place is found first."""
-    chosen: list[int] = []
-    for number, stretch in enumerate(stretches):
-        at, wanted = stretch.top, from_top[number][count]
-        above: int | None = None
-        for j in range(stretch.first, stretch.stop):
-            if not count or (above is not None and candidates[j].reach <= above):
-                continue
-            if (candidates[j].at - at) ** 2 + below[count - 1][j] == wanted:
-                chosen.append(j)
-                above, at, wanted = j, candidates[j].at, below[count - 1][j]
-                count -= 1
-    return chosen
+_Costs = Sequence[int | None]  # by point; None where so many cannot be chosen below it
+
+
+def _points(candidates: Sequence[Candidate], standing: Sequence[Standing], end: int) -> list[_Point]:
+    points = [_Point(0, 0, -1)]
+    first = 0
+    for passed, mark in enumerate((*standing, Standing(len(candidates), end, end))):
+        # Candidate n is point n + 1 + passed here, and what stands above candidate `first` is point first + passed.
+        for index in range(first, mark.before):
+            at, reach = candidates[index]
+            points.append(_Point(at, at, max(first, reach) + passed, index))
+        points.append(_Point(mark.above, mark.below, len(points) - 1))
+        first = mark.before
+    return points
+
+
+def _layer(points: Sequence[_Point], fewer: _Costs) -> _Costs:
+    """f(k, p) for every point, from the end up; `fewer` is f(k - 1, p), empty where k is 0.
+
+    `upper` never falls from a point to the next, so on the way up lower neighbours only ever join, from the end up,
+    until one that stands shuts off all below it.
+    """
+    costs: list[int | None] = [None] * len(points)
+    costs[-1] = None if fewer else 0
+    hull = _Hull()
+    joining = len(points) - 1
+    for at in range(len(points) - 2, -1, -1):
+        while points[joining].upper >= at:
+            if points[joining].candidate is None:
+                hull = _Hull()
+                hull.join(points[joining].above, costs[joining])
+            elif fewer:
+                hull.join(points[joining].above, fewer[joining])
+            joining -= 1
+        costs[at] = hull.least(points[at].below)
+    return costs
+
+
+@dataclass(slots=True)
+class _Hull:
+    """The least (place - seen)² + cost over all that joined, for whoever sees them from further and further up.
+
+    The squares of `seen` are the same for all, so each is a line over `seen`, and the least is their lower hull. Places
+    come in falling order, so the slopes (-2 place) rise and a new line can only be the lowest from some `seen` upwards
+    on the page: its turn. Views come in falling order too, so a line that had its turn never has it again. Each line
+    joins once and leaves once: the convex hull trick with a queue (P. Brucker, Efficient algorithms for some path
+    partitioning problems, Discrete Applied Mathematics 62, 1995). Views are whole numbers, so turns are, rounded down.
+    """
+
+    lines: deque[tuple[int, int, int]] = field(default_factory=deque)  # place, cost, turn; turns fall
+
+    def join(self, place: int, cost: int | None) -> None:
+        """Adds a line, and takes out those that it leaves without a turn."""
+        if cost is None:
+            return
+        turn = place  # nothing below what sees it: alone, it has its turn from the start
+        while self.lines:
+            last_place, last_cost, last_turn = self.lines[-1]
+            if last_place == place and last_cost <= cost:
+                return
+            if last_place > place:
+                turn = (last_place**2 + last_cost - place**2 - cost) // (2 * (last_place - place))
+                if turn < last_turn:
+                    break
+            self.lines.pop()
+        self.lines.append((place, cost, turn))
+
+    def least(self, seen: int) -> int | None:
+        """The least from here, where there is any."""
+        while len(self.lines) > 1 and self.lines[1][2] >= seen:
+            self.lines.popleft()
+        if not self.lines:
+            return None
+        place, cost, _ = self.lines[0]
+        return (place - seen) ** 2 + cost
+
+
+def _chosen(points: Sequence[_Point], layers: Sequence[_Costs]) -> Iterator[int]:
+    """From the start down, each time the first point that keeps the sum at its least: so ties go to the earlier."""
+    here, left = 0, len(layers) - 1
+    for at, point in enumerate(points):
+        if left == 0:
+            return
+        rest = layers[left if point.candidate is None else left - 1][at]
+        if point.upper < here or rest is None:
+            continue
+        if (point.above - points[here].below) ** 2 + rest == layers[left][here]:
+            here = at
+            if point.candidate is not None:
+                left -= 1
+                yield point.candidate

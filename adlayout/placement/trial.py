@@ -39,7 +39,17 @@ class Trial:
 
     def allowed(self) -> list[bool]:
         """Of each gap, whether no rule refuses it; the first refusal settles that."""
-        return [next(self.refusals(gap), None) is None for gap in range(self.context.last_gap + 1)]
+        gaps = range(self.context.last_gap + 1)
+        if self.gate is not None:
+            return [next(self.refusals(gap), None) is None for gap in gaps]
+        rules = [rule.refuse for rule in self.rules]
+        allowed = [True] * len(gaps)
+        for gap in gaps:
+            for refuse in rules:
+                if refuse(gap, self.context) is not None:
+                    allowed[gap] = False
+                    break
+        return allowed
 
 
 def trial_of(layout: Layout, context: Context) -> Trial:

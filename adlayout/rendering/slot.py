@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 
 from adlayout.formats import LABEL_PX, height_of
@@ -32,13 +33,12 @@ class SlotBox:
 
 def box(slot: Slot) -> SlotBox:
     """The markup that is the slot's whatever stands in it."""
-    opening = f'{_opening(slot)}<span class="adl-label">{escape(slot.style.label)}</span>'
-    return SlotBox(slot, opening, empty_slot(slot) if slot.style.on_empty == "hold" else "")
+    return SlotBox(slot, *_markup(slot.id, slot.style))
 
 
 def empty_slot(slot: Slot) -> str:
     """The slot's `aside` with its space reserved and nothing in it, not even a label."""
-    return f"{_opening(slot)}</aside>"
+    return f"{_opening(slot.id, slot.style)}</aside>"
 
 
 def reserved_px(style: SlotStyle) -> int:
@@ -49,10 +49,19 @@ def reserved_px(style: SlotStyle) -> int:
     return LABEL_PX + (min(heights) if style.reserve == "smallest" else max(heights))
 
 
-def _opening(slot: Slot) -> str:
-    reserved = reserved_px(slot.style)
+# Every article has ads of the same few numbers and styles.
+@lru_cache(maxsize=1024)
+def _markup(id: str, style: SlotStyle) -> tuple[str, str]:
+    """What stands before an ad, and what stands where there is none."""
+    opening = _opening(id, style)
+    label = f'<span class="adl-label">{escape(style.label)}</span>'
+    return opening + label, f"{opening}</aside>" if style.on_empty == "hold" else ""
+
+
+def _opening(id: str, style: SlotStyle) -> str:
+    reserved = reserved_px(style)
     height = f"min-height:{reserved}px;" if reserved else ""
     return (
-        f'<aside class="adl-slot" data-adl-slot="{escape(slot.id)}" data-adl-type="{escape(slot.style.type)}"'
+        f'<aside class="adl-slot" data-adl-slot="{escape(id)}" data-adl-type="{escape(style.type)}"'
         f' aria-label="Advertisement" style="{height}{_LOOK}">'
     )
