@@ -41,15 +41,16 @@ def clean_store(store_url: str) -> str:
 # Not every machine has a browser, and the tests must pass on those too: here, and nowhere else, this is decided.
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
-_OF_BROWSERS = "story/test_browser.py"
-collect_ignore = [] if BROWSER else [_OF_BROWSERS]
+_OF_BROWSERS = ("story/test_browser.py", "story/test_heights.py")
+collect_ignore = [] if BROWSER else [*_OF_BROWSERS]
 
 
 def pytest_report_header() -> str:
     """Says which browser is used, or what does not run without one."""
     if BROWSER:
         return f"browser: {BROWSER}"
-    return f"browser: none, so tests/{_OF_BROWSERS} does NOT run (apt-get install chromium, or put a Chrome on PATH)"
+    files = " and ".join(f"tests/{name}" for name in _OF_BROWSERS)
+    return f"browser: none, so {files} do NOT run (apt-get install chromium, or put a Chrome on PATH)"
 
 
 @pytest.fixture(scope="session")
