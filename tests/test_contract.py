@@ -657,7 +657,7 @@ def test_a_plan_is_the_whole_truth_about_an_article(client: TestClient) -> None:
         ],
         "slots": [{"id": "inline-1", "type": "in-article", "gap": 2, "offset": 28, "due_gap": 2}],
         "dropped": [],
-        "warnings": [],
+        "warnings": ["density_over_30"],
         "html": html[:28] + aside + html[28:],
     }
 
