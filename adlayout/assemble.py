@@ -83,7 +83,7 @@ def assemble(directory: Path, env: Mapping[str, str]) -> Edition:
         house_rows=to_rows(file.contents for file in inventory),
         warnings=(
             *settings.warnings,
-            *layout_warnings(layouts),
+            *layout_warnings(layouts, inventory),
             *slot_warnings(layouts, templates),
             *inventory_warnings(inventory),
             *_unread(directory),

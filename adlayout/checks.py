@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from difflib import get_close_matches
 from typing import Final, Generic, TypeVar
 
@@ -13,12 +13,13 @@ from pydantic import BaseModel
 from adlayout.article.contain import escape_of
 from adlayout.article.selectors import NAMES, selector_fault
 from adlayout.config.faults import nearest
-from adlayout.config.source import Source
+from adlayout.config.source import Source, steps
 from adlayout.decision.files import dangling, idle, repeated, to_rows
 from adlayout.decision.inventory import read_inventory
 from adlayout.decision.schema import CreativeRow, InventoryFile
 from adlayout.errors import Fault
-from adlayout.model import Creative
+from adlayout.model import Creative, Device
+from adlayout.placement.doubts import doubts, is_written
 from adlayout.placement.layout import compile_all
 from adlayout.placement.schema import LayoutFile
 from adlayout.rendering.creative import BadMarkup, Prepared, prepare
@@ -29,6 +30,10 @@ M = TypeVar("M", bound=BaseModel)
 
 _SELECTOR_LISTS: Final = ("exclude_within", "enter", "no_after", "no_before", "keep_with_next")
 _SELECTORS_IN: Final = {"clearances": ("selector", "lift_before_if_next"), "weights": ("selector",)}
+# What Google's tags are known by, and the labels that its publisher policies let stand over their ads (AdSense help,
+# "Ad placement policies": ads may be labelled "Advertisements" or "Sponsored Links").
+_GOOGLE: Final = re.compile(r"googletag|adsbygoogle|pagead2\.googlesyndication\.com", re.IGNORECASE)
+_GOOGLE_LABELS: Final = frozenset({"advertisement", "advertisements", "sponsored links"})
 _PSEUDO_CLASS: Final = re.compile(r":[A-Za-z-]+")
 
 
@@ -144,12 +149,57 @@ def slot_warnings(layouts: Sequence[Read[LayoutFile]], templates: Templates) -> 
                 yield Fault(place, f'slot("{slot}"): {message}')
 
 
-def layout_warnings(layouts: Iterable[Read[LayoutFile]]) -> Iterator[Fault]:
-    """What a layout says that has no effect."""
+def layout_warnings(
+    layouts: Sequence[Read[LayoutFile]], inventory: Sequence[Read[InventoryFile]] = ()
+) -> Iterator[Fault]:
+    """What a layout says in vain, from the top of its file down; labels are held against the ads in the inventory."""
+    by_name = {layout.name: layout for layout in layouts}
+    google = _google_tags(inventory)
     for layout in layouts:
-        devices = compile_all(layout.contents, layout.name).values()
-        for warning in dict.fromkeys(warning for one in devices for warning in one.warnings):
-            yield layout.source.placed(warning)
+        file, own = layout.contents, layout.source.data
+        found = [*doubts(file, own), *_needless(layout, by_name.get(file.extends or ""))]
+        found += (fault for fault in _labels(file, google) if is_written(own, fault.at))
+        found.sort(key=lambda fault: astuple(layout.source.spot(steps(fault.at))))
+        yield from map(layout.source.placed, found)
+
+
+def _needless(layout: Read[LayoutFile], base: Read[LayoutFile] | None) -> Iterator[Fault]:
+    """A layout that is another one by another name, on every device."""
+    if base is not None and compile_all(layout.contents, base.name) == compile_all(base.contents, base.name):
+        message = f'changes nothing of "{base.name}" on any device: say what is different, or use "{base.name}"'
+        yield Fault("extends", message)
+
+
+def _google_tags(inventory: Iterable[Read[InventoryFile]]) -> list[tuple[CreativeRow, str]]:
+    """The creatives that are tags of Google's, with what each is called in a message."""
+    rows = ((file.source.name, row) for file in inventory for row in file.contents.creatives)
+    return [(row, f'"{row.id}" in {name}') for name, row in rows if row.markup and _GOOGLE.search(row.markup)]
+
+
+def _labels(file: LayoutFile, google: Sequence[tuple[CreativeRow, str]]) -> Iterator[Fault]:
+    """Labels that Google lets nobody write over its ads, where such an ad may come to stand under one."""
+    for path, label, types in _labelled(file):
+        if label.casefold() in _GOOGLE_LABELS:
+            continue
+        found = (said for row, said in google if not row.slot_types or not types.isdisjoint(row.slot_types))
+        if said := next(found, None):
+            message = f'over an ad of Google\'s ({said}) its policy wants "Advertisements" or "Sponsored Links"'
+            yield Fault(path, f'{message} (got "{label}")')
+
+
+def _labelled(file: LayoutFile) -> Iterator[tuple[str, str, set[str]]]:
+    """Every label with its path and the types of the slots that it stands over."""
+    pages = {id: slot.type or id for id, slot in file.page_slots.items()}
+    bare = {pages[id] for id, slot in file.page_slots.items() if slot.label is None}
+    for at, keys in (
+        ("inline", file.inline),
+        *((f"inline.devices.{device}", file.inline.on(device)) for device in Device),
+    ):
+        yield f"{at}.label", keys.label, bare | {slot.type for slot in keys.slots if slot.label is None}
+        for number, slot in enumerate(keys.slots):
+            yield f"{at}.slots.{number}.label", slot.label or keys.label, {slot.type}
+    for id, page in file.page_slots.items():
+        yield f"page_slots.{id}.label", page.label or file.inline.label, {pages[id]}
 
 
 # All inventory files.

@@ -101,6 +101,72 @@ def test_a_limit_that_is_not_held_is_a_warning(capsys: Run) -> None:
     ]
 
 
+def test_what_a_layout_says_in_vain_is_told_from_the_top_down(capsys: Run) -> None:
+    rules = "inline:\n  lazy_after: 9\n  devices:\n    mobile: {max_ads: 8}\n  short_article: end\n"
+    _put("layouts/news.yaml", f"version: 1\nname: news\n{rules}")
+    assert main(["check"]) == 0
+    assert capsys.readouterr() == (
+        "config: good (layouts: news)\n",
+        "warning config/layouts/news.yaml:4:15: inline.lazy_after: makes no ad lazy, for max_ads is 8: write less than"
+        " that\n"
+        "warning config/layouts/news.yaml:6:13: inline.devices.mobile: changes nothing on mobile: leave it out\n"
+        "warning config/layouts/news.yaml:7:18: inline.short_article: has no effect without `min_article`: say below"
+        " what an article is short\n",
+    )
+
+
+def test_a_layout_that_is_another_by_another_name_is_warned_of(capsys: Run) -> None:
+    _put("layouts/copy.yaml", "version: 1\nname: copy\ndescription: x\nextends: news\ninline: {max_ads: 8}\n")
+    _put("layouts/more.yaml", "version: 1\nname: more\nextends: news\ninline: {devices: {tablet: {max_ads: 9}}}\n")
+    assert main(["check"]) == 0
+    assert capsys.readouterr().err == (
+        'warning config/layouts/copy.yaml:4:10: extends: changes nothing of "news" on any device: say what is'
+        ' different, or use "news"\n'
+    )
+
+
+LABELLED = """version: 1
+name: news
+inline:
+  label: Anzeige
+  slots: [{label: SPONSORED links}, {label: Werbung, type: wide}, {type: wide, lazy: true}]
+  devices: {tablet: {label: Reclame}}
+page_slots:
+  top: {formats: [fluid], label: Ad}
+  foot: {formats: [fluid], label: Ads, type: wide}
+"""
+WANTED = (
+    'over an ad of Google\'s ("g" in config/inventory/ads.yaml) its policy wants "Advertisements" or'
+    ' "Sponsored Links" (got "'
+)
+
+
+@pytest.mark.parametrize(("types", "told"), [
+    ("", ["4:10: inline.label: |Anzeige", "5:45: inline.slots.1.label: |Werbung",
+          "6:29: inline.devices.tablet.label: |Reclame", "8:34: page_slots.top.label: |Ad",
+          "9:35: page_slots.foot.label: |Ads"]),
+    ("slot_types: [top], ", ["8:34: page_slots.top.label: |Ad"]),
+])  # fmt: skip
+def test_labels_that_google_lets_nobody_use_are_warned_of_where_its_ads_may_stand(
+    types: str, told: list[str], capsys: Run
+) -> None:
+    _put("layouts/news.yaml", LABELLED)
+    _put("templates/article.html.j2", "{{ article }}{{ slot('top') }}{{ slot('foot') }}")
+    tag = "<ins class=adsbygoogle></ins>"
+    _put("inventory/ads.yaml", f"creatives: [{{id: g, kind: html, {types}markup: '{tag}'}}]\n")
+    assert main(["check"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f'warning config/layouts/news.yaml:{one.replace("|", WANTED)}")' for one in told
+    ]
+
+
+def test_labels_are_free_where_no_ad_is_google_s(capsys: Run) -> None:
+    _put("layouts/news.yaml", "version: 1\nname: news\ninline: {label: Anzeige}\n")
+    _put("inventory/ads.yaml", "creatives: [{id: g, kind: html, markup: <b>google</b>}]\n")
+    assert main(["check"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_programs_are_told_the_place_apart_from_the_message(capsys: Run) -> None:
     _put("layouts/news.yaml", "version: 1\nname: nwes\n")
     assert main(["check", "--json"]) == 1

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
-from adlayout.errors import Fault
 from adlayout.model import Count, Device, Heights, MarkerNames, Needs, Reason, Refusal, Slot, SlotStyle, Weight
 from adlayout.placement.distance import Distance, Unit, units_of
 from adlayout.placement.heights import heights_of
@@ -77,8 +76,7 @@ class Layout:
     """A layout on one device, that `place` works with; `needs` is what it asks of an article.
 
     The k-th inline ad takes the k-th of `styles`, and the last of them repeats. `end_rules` judge the gap at the end of
-    an article that is too short, where it gets an ad there. `warnings`, what ops should know, stand at dotted paths, as
-    `inline.on_conflict`.
+    an article that is too short, where it gets an ad there.
     """
 
     name: str
@@ -94,7 +92,6 @@ class Layout:
     heights: Heights
     blocklist: Blocklist
     page_slots: tuple[Slot, ...] = ()
-    warnings: tuple[Fault, ...] = ()
 
     def style_for(self, number: int, type: str | None = None) -> SlotStyle:
         """What the inline ad of this number, counted from 0, may be; of a type that an editor asks for, if one does."""
@@ -140,7 +137,6 @@ def compile_layout(file: LayoutFile, name: str, device: Device = Device.MOBILE) 
         heights=heights,
         blocklist=keys.blocklist,
         page_slots=tuple(Slot(id, _style(slot, slot.type or id, keys)) for id, slot in file.page_slots.items()),
-        warnings=tuple(_warnings(keys)),
     )
 
 
@@ -228,9 +224,3 @@ def _style(slot: InlineSlot | PageSlot, kind: str, keys: Inline) -> SlotStyle:
         reserve=slot.reserve or keys.reserve,
         lazy=slot.lazy is not False,
     )
-
-
-def _warnings(keys: Inline) -> Iterator[Fault]:
-    if isinstance(keys.on_conflict, Move) and keys.on_conflict.move == "before" and _course(keys) is Course.TURN:
-        message = "with anchor since_last an ad can never move before its gap, so it is dropped"
-        yield Fault("inline.on_conflict.move", message)
