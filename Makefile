@@ -9,7 +9,7 @@ JOBS ?= 2
 EXAMPLES ?= 2000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix cover fuzz bench image clean
+.PHONY: help run test check fix cover fuzz bench place image clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -40,6 +40,10 @@ fuzz: $(STAMP)  ## EXAMPLES=2000 new articles and layouts for each property
 
 bench: $(STAMP)  ## pages per second beside a bare handler on the same server
 	$(BIN)/python benchmarks/compose_bench.py $(ARGS)
+
+place: $(STAMP)  ## placing ads in new articles beside what lxml takes to parse them, 1 KB to 5 MB
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check lxml
+	$(BIN)/python benchmarks/place_bench.py $(ARGS)
 
 image:  ## the container image
 	docker build -t adlayout .
