@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TypeAlias
 
 from adlayout.article.parse import Parsed, parse
-from adlayout.article.verify import holds, is_balanced, unsafe_gaps
+from adlayout.article.verify import holds, is_balanced, prove, unsafe_gaps
 from adlayout.model import Article, Device, Judgement, Piece, Plan, Reason, Refusal, Timings, Verdict
 from adlayout.placement.density import MOST_OF_A_PAGE
 from adlayout.placement.explain import explain
@@ -94,9 +94,10 @@ def lay(html: str, layout: Layout) -> tuple[Laid, Timings]:
     clock.append(perf_counter())
     plan = place(parsed.article, layout)
     clock.append(perf_counter())
-    if plan.slots and not holds(parsed, _gaps(plan)):
+    proof = prove(parsed, _gaps(plan))
+    if not proof.holds:
         plan = _proven(parsed, place(parsed.article, layout, _unsafe(parsed)))
-    warnings = (*parsed.article.warnings, *(() if is_balanced(parsed) else (_UNBALANCED,)))
+    warnings = (*parsed.article.warnings, *(() if proof.balanced else (_UNBALANCED,)))
     clock.append(perf_counter())
     spent = [(after - before) * 1000 for before, after in pairwise(clock)]
     marks = parsed.article.marks
