@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 from turbohtml import Element, Node, Text, parse_fragment
 
@@ -125,6 +126,7 @@ NAMES: dict[str, Callable[[Piece], bool]] = {
 }
 
 _OF_ATTRIBUTES = frozenset([":floated", ":caption"])
+_BOLD_LINE = ":bold-line"
 _OF_NO_TEXT = frozenset([":empty-block", ":media-only"])
 
 _Test: TypeAlias = Callable[[Piece], bool]
@@ -141,6 +143,37 @@ def selector_fault(selector: str) -> str | None:
     return None
 
 
+class _Asked(NamedTuple):
+    """A list of selectors, by how they are matched; made once for a layout, and not for each of its articles."""
+
+    by_tag: Mapping[str, tuple[str, ...]]
+    css: tuple[str, ...]
+    names: tuple[tuple[str, _Test], ...]
+    # Names that few elements of an article can have.
+    of_attributes: tuple[tuple[str, _Test], ...]
+    of_bold: tuple[tuple[str, _Test], ...]
+
+
+@lru_cache(maxsize=256)
+def _asked(selectors: tuple[str, ...]) -> _Asked:
+    tags = [selector for selector in dict.fromkeys(selectors) if _TAG.match(selector)]
+    # A name matches bare text too, which CSS cannot, so it is taken out of a list.
+    parts = {
+        selector: [part.strip() for part in _PART.findall(selector)]
+        for selector in dict.fromkeys(selectors)
+        if selector not in tags
+    }
+    names = [(selector, part) for selector, found in parts.items() for part in found if part in NAMES]
+    few = _OF_ATTRIBUTES | {_BOLD_LINE}
+    return _Asked(
+        {tag.lower(): tuple(one for one in tags if one.lower() == tag.lower()) for tag in tags},
+        tuple(selector for selector, found in parts.items() if any(part not in NAMES for part in found)),
+        tuple((selector, NAMES[name]) for selector, name in names if name not in few),
+        tuple((selector, NAMES[name]) for selector, name in names if name in _OF_ATTRIBUTES),
+        tuple((selector, NAMES[name]) for selector, name in names if name == _BOLD_LINE),
+    )
+
+
 class Matcher:
     """A list of selectors, ready to be asked about the pieces of one tree.
 
@@ -148,34 +181,15 @@ class Matcher:
     """
 
     def __init__(self, root: Element, selectors: Iterable[str]) -> None:
-        self._names: list[tuple[str, _Test]] = []
-        # Names that few elements of an article can have, and those that can.
-        self._of_attributes: list[tuple[str, _Test]] = []
-        self._of_bold: list[tuple[str, _Test]] = []
-        self._by_tag: dict[str, list[str]] = {}
+        asked = _asked(tuple(selectors))
+        self._by_tag, _, self._names, self._of_attributes, self._of_bold = asked
         self._by_element: dict[Element, list[str]] = {}
-        for selector in dict.fromkeys(selectors):
-            if _TAG.match(selector):
-                self._by_tag.setdefault(selector.lower(), []).append(selector)
-                continue
-            # A name matches bare text too, which CSS cannot, so it is taken out of a list.
-            parts = [part.strip() for part in _PART.findall(selector)]
-            for part in parts:
-                if part in NAMES:
-                    self._tests_like(part).append((selector, NAMES[part]))
-            if any(part not in NAMES for part in parts):
-                for element in select(root, selector):
-                    self._by_element.setdefault(element, []).append(selector)
-
-        self._attributed: frozenset[Node] = (
-            frozenset(root.select("[class], [style]")) if self._of_attributes else _NO_NODE
-        )
+        for selector in asked.css:
+            for element in select(root, selector):
+                self._by_element.setdefault(element, []).append(selector)
+        attributed = root.select("[class], [style]") if self._of_attributes else ()
+        self._attributed: frozenset[Node] = frozenset(attributed)
         self._bold = holders(root.select("b, strong")) if self._of_bold else _NO_NODE
-
-    def _tests_like(self, name: str) -> list[tuple[str, _Test]]:
-        if name in _OF_ATTRIBUTES:
-            return self._of_attributes
-        return self._of_bold if name == ":bold-line" else self._names
 
     def matches(self, piece: Piece) -> frozenset[str]:
         """Those of the selectors that match the piece."""
@@ -195,10 +209,17 @@ def element_test(root: Element, selectors: Sequence[str]) -> Callable[[Element],
     """A test whether an element matches any of the selectors."""
     if not selectors:
         return lambda element: False
-    tags = frozenset(selector.lower() for selector in selectors if _TAG.match(selector))
-    rest = [selector for selector in selectors if not _TAG.match(selector)]
+    tags, rest = _by_tag_and_rest(tuple(selectors))
+    if not rest:
+        return lambda element: element.tag in tags
     found = {element for selector in rest for element in select(root, selector)}
     return lambda element: element.tag in tags or element in found
+
+
+@lru_cache(maxsize=256)
+def _by_tag_and_rest(selectors: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    tags = frozenset(selector.lower() for selector in selectors if _TAG.match(selector))
+    return tags, tuple(selector for selector in selectors if not _TAG.match(selector))
 
 
 def select(root: Element, selector: str) -> list[Element]:
