@@ -7,9 +7,10 @@ PORT ?= 8080
 # Tests wait for servers more than they compute: two workers even on a small machine.
 JOBS ?= 2
 EXAMPLES ?= 2000
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix cover fuzz bench place image clean
+.PHONY: help run test check fix cover fuzz mutate bench place image clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -37,6 +38,9 @@ cover: $(STAMP)  ## which lines and branches no test runs, in every process
 fuzz: $(STAMP)  ## EXAMPLES=2000 new articles and layouts for each property
 	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n $(JOBS) --hypothesis-profile=fuzz --timeout=0 \
 		tests/test_properties.py $(ARGS)
+
+mutate: $(STAMP)  ## SECONDS=60 of damaged articles against what the service promises
+	$(BIN)/python benchmarks/mutate.py --seconds $(SECONDS) $(ARGS)
 
 bench: $(STAMP)  ## pages per second beside a bare handler on the same server
 	$(BIN)/python benchmarks/compose_bench.py $(ARGS)
