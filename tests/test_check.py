@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 
 from adlayout.cli.main import main
+from adlayout.cli.progress import Progress
 
 SOUND = {
     "adlayout.yaml": "version: 1\nsites: {default: {name: News, layout: news}}\n",
@@ -165,6 +167,147 @@ def test_labels_are_free_where_no_ad_is_google_s(capsys: Run) -> None:
     _put("inventory/ads.yaml", "creatives: [{id: g, kind: html, markup: <b>google</b>}]\n")
     assert main(["check"]) == 0
     assert capsys.readouterr().err == ""
+
+
+LONG = "".join(f"<p>Paragraph {number} of the article.</p>" for number in range(1, 13)) + "<h2>End</h2>"
+SHORT = "<p>One.</p><h2>Head</h2><p>Two.</p><p>Three.</p>"
+RULES = """version: 1
+name: news
+inline:
+  container: .text
+  first: 2 paragraphs
+  every: {any: [3 paragraphs, 90 words]}
+  min_article: 3 paragraphs
+  end_guard: 0 paragraphs
+  no_after: [h2, h3, ":floated"]
+  no_before: [video]
+  clearances: [{selector: h2, before: 2 words, lift_before_if_next: ul}]
+  escalate: [{from_ads: 4, every: 95 words}, {from_ads: 2, every: 4 paragraphs}]
+  weights: [{selector: p, words: 9}, {selector: "p.wide, .x", words: 9}]
+  max_density: {mobile: 90 %}
+  existing_ads: {selectors: [.promo]}
+  devices: {mobile: {first: 3 paragraphs, small_neighbour: 1 word}}
+"""
+ON = "2 articles on mobile"
+LEAVE = "leave it out, or see whether it says what it should"
+SPELLED = f"in {ON}: leave it out, or see whether it is spelled as there"
+
+
+def _articles(*texts: str) -> None:
+    Path("articles/more").mkdir(parents=True)
+    for number, text in enumerate(texts):
+        Path(f"articles/{'more/' * (number % 2)}{number}.{'HTM' if number % 2 else 'html'}").write_text(text, "utf-8")
+
+
+def _tried(capsys: Run) -> list[str]:
+    """What is told of the layout `news` on the articles, place and message."""
+    assert main(["check", "--corpus", "articles"]) == 0
+    return capsys.readouterr().err.replace("warning config/layouts/news.yaml:", "").splitlines()
+
+
+def test_what_none_of_many_articles_needs_is_warned_of(capsys: Run) -> None:
+    _put("layouts/news.yaml", RULES)
+    _articles(LONG, SHORT)
+    assert main(["check", "--corpus", "articles"]) == 0
+    told = capsys.readouterr()
+    assert told.out == "config: good (layouts: news), tried on 2 articles\n"
+    assert told.err.replace("warning config/layouts/news.yaml:", "").splitlines() == [
+        f"4:14: inline.container: matches nothing in {ON}, which are taken whole: see whether it is spelled as there",
+        f"7:16: inline.min_article: kept no gap free in {ON}: {LEAVE}",
+        f"9:13: inline.no_after: nothing matches h3, :floated {SPELLED}",
+        f"10:14: inline.no_before: kept no gap free in {ON}: {LEAVE}",
+        f"11:69: inline.clearances.0.lift_before_if_next: nothing matches ul {SPELLED}",
+        f"12:25: inline.escalate.0.from_ads: never comes: no more than 3 ads stand in any of {ON}",
+        f"13:49: inline.weights.1.selector: nothing matches p.wide, .x {SPELLED}",
+        f"14:16: inline.max_density: kept no gap free in {ON}: {LEAVE}",
+        f"15:29: inline.existing_ads.selectors: nothing matches .promo {SPELLED}",
+    ]
+
+
+def test_the_device_that_is_tried_has_its_own_rules(capsys: Run) -> None:
+    _put("layouts/news.yaml", "version: 1\nname: news\ninline:\n  small_neighbour: 9 words\n  devices:\n    mobile:"
+         " {small_neighbour: 1 word}\n")  # fmt: skip
+    _articles(LONG.removesuffix("<h2>End</h2>"))
+    assert _tried(capsys) == []
+
+
+@pytest.mark.parametrize(("inline", "told"), [
+    ("{first: 40 paragraphs}", [
+        f"4:3: inline: no article gets an ad, of {ON}, most gaps are kept free by first: see `adlayout explain` for one"
+        " of them",
+        f"4:11: inline.first: 40 paragraphs is more than any article has: the longest of {ON} has 12 paragraphs"]),
+    ("{positions: [2, 20, '!30'], clearances: [{selector: h2, before: 2 words}], existing_ads: {mode: ignore}}", [
+        f"4:19: inline.positions.1: 20 is in none of {ON}: name a position that they have"]),
+    ("{positions: 20}", [
+        f"4:3: inline: no article gets an ad, of {ON}, most gaps are kept free by positions: see `adlayout explain` for"
+        " one of them",
+        f"4:15: inline.positions: 20 is in none of {ON}: name a position that they have"]),
+    ("{first: 1 paragraph, every: {all: [13 paragraphs, 9 words]}, escalate: [{from_ads: 2, every: 14 paragraphs}]}", [
+        f"4:31: inline.every: 13 paragraphs and 9 words is more than any article has: the longest of {ON} has 12"
+        " paragraphs and 60 words",
+        f"4:86: inline.escalate.0.from_ads: never comes: no more than 1 ad stands in any of {ON}"]),
+])  # fmt: skip
+def test_what_no_article_is_long_enough_for_is_told(inline: str, told: list[str], capsys: Run) -> None:
+    _put("layouts/news.yaml", f"version: 1\nname: news\ninline:\n  {inline}\n")
+    _articles(LONG, SHORT)
+    assert _tried(capsys) == told
+
+
+def test_a_layout_is_tried_for_what_it_writes_itself(capsys: Run) -> None:
+    _put("layouts/news.yaml", "version: 1\nname: news\ninline: {small_neighbour: 1 word, no_before: [ol]}\n")
+    _put("layouts/more.yaml", "version: 1\nname: more\nextends: news\ninline: {max_ads: 2}\n")
+    _articles(LONG)
+    assert _tried(capsys) == [f"3:46: inline.no_before: kept no gap free in 1 article on mobile: {LEAVE}"]
+
+
+def test_an_article_that_cannot_be_read_is_left_out(capsys: Run) -> None:
+    _articles(LONG)
+    Path("articles/gone.html").symlink_to("nowhere")
+    assert main(["check", "--corpus", "articles", "--json"]) == 0
+    gone = {"at": "articles/gone.html", "message": "cannot be read, and was left out"}
+    assert json.loads(capsys.readouterr().out) == {"ok": True, "faults": [], "warnings": [gone]}
+
+
+def test_a_folder_of_which_no_article_can_be_read_says_nothing_of_layouts(capsys: Run) -> None:
+    _articles()
+    Path("articles/gone.html").symlink_to("nowhere")
+    assert main(["check", "--corpus", "articles"]) == 0
+    assert capsys.readouterr() == (
+        "config: good (layouts: news), tried on 0 articles\n",
+        "warning articles/gone.html: cannot be read, and was left out\n",
+    )
+
+
+def test_what_does_not_hold_is_not_tried(capsys: Run) -> None:
+    _put("layouts/news.yaml", "version: 1\nname: nwes\n")
+    _articles(LONG)
+    assert main(["check", "--corpus", "articles"]) == 1
+    fault = 'config/layouts/news.yaml:2:7: name: expected "news", as the file is called (got "nwes")'
+    assert capsys.readouterr() == ("config: 1 fault\n", f"error {fault}\n")
+
+
+def test_a_folder_without_articles_is_an_error(capsys: Run) -> None:
+    _articles()
+    assert main(["check", "--corpus", "articles"]) == 1
+    message = "articles: holds no *.html and no *.htm: name a folder of HTML files"
+    assert capsys.readouterr() == ("", f"error {message}\n")
+
+
+class Terminal(io.StringIO):
+    """A screen that keeps what is written."""
+
+    def isatty(self) -> bool:
+        """Yes."""
+        return True
+
+
+def test_a_person_sees_how_far_it_is() -> None:
+    with Progress(screen := Terminal()) as progress:
+        for done in (600, 600, 1200):
+            progress.tell(done, 1200)
+    assert screen.getvalue() == (
+        f"\r{'━' * 12}{'─' * 12} 600 of 1,200 articles\r{'━' * 24} 1,200 of 1,200 articles\r\x1b[K"
+    )
 
 
 def test_programs_are_told_the_place_apart_from_the_message(capsys: Run) -> None:
