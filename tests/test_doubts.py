@@ -141,7 +141,8 @@ IN_VAIN = [
     ("{markers: {stop: no ads, start: no ads}}", "markers.start",
      "is the text of `stop` too, so that they cannot be told apart"),
     # Slots.
-    ("{max_ads: 1, slots: [{formats: [fluid]}, {}]}", "slots.1", "is for ad 2, and max_ads is 1: leave it out"),
+    ("{max_ads: 1, slots: [{formats: [fluid]}, {}]}", "slots.1",
+     "is for ad 2, and max_ads is 1, so that only an editor's ad may take it: leave it out"),
     ("{slots: [{}, {type: in-article}]}", "slots.1", "is as the entry before it, which repeats anyway: leave it out"),
     ("{lazy_after: 8}", "lazy_after", "makes no ad lazy, for max_ads is 8: write less than that"),
     ("{lazy_after: 2, slots: [{lazy: true}]}", "lazy_after", OWN_LAZY),

@@ -209,7 +209,8 @@ def _styles(keys: Inline) -> Iterator[Fault]:
             yield Fault(f"slots.{at}", "is as the entry before it, which repeats anyway: leave it out")
         # An editor may ask for a type by its name, whatever its place in the list.
         elif at >= keys.max_ads and slot.type in (other.type for other in keys.slots[:at]):
-            yield Fault(f"slots.{at}", f"is for ad {at + 1}, and max_ads is {keys.max_ads}: leave it out")
+            message = f"is for ad {at + 1}, and max_ads is {keys.max_ads}, so that only an editor's ad may take it"
+            yield Fault(f"slots.{at}", f"{message}: leave it out")
     if all(slot.lazy is not None for slot in keys.slots):
         yield Fault("lazy_after", "has no effect, for each entry of `slots` has its own `lazy`: leave it out")
     elif keys.lazy_after >= keys.max_ads:
