@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 from adlayout.assemble import Edition, assemble
 from adlayout.cli.directory import add_config, config_directory
 from adlayout.cli.outline import MEANING
+from adlayout.cli.progress import Progress
 from adlayout.cli.snippet import cut
 from adlayout.cli.terminal import has_colour, ink, print_json, shown, warn, width, write_article
 from adlayout.config.faults import nearest
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     names = _layouts(args, assemble(config, os.environ))
     devices = tuple(Device) if args.device == "all" else (Device(args.device),)
     setup = Setup(config, names, devices)
-    with _Progress(sys.stderr) as progress:
+    with Progress(sys.stderr) as progress:
         done = simulate(args.folder, setup, jobs=args.jobs, told=progress.tell)
     for file in done.unread:
         warn(f"{file}: cannot be read, and was left out")
@@ -84,29 +85,6 @@ def _layouts(args: argparse.Namespace, edition: Edition) -> tuple[str, ...]:
         if name not in edition.layouts:
             raise InputError(f'no layout "{name}", {nearest(name, edition.layouts)}')
     return names
-
-
-class _Progress:
-    """A line on a terminal that says how far it is, gone at the end; nothing anywhere else."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._shows = stream.isatty()
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shows:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
-
-    def tell(self, done: int, whole: int) -> None:
-        """Draws how many of the articles are done."""
-        if self._shows:
-            full = _BAR * done // whole
-            self._stream.write(f"\r{'━' * full}{'─' * (_BAR - full)} {done:,} of {whole:,} articles")
-            self._stream.flush()
 
 
 # As data.
