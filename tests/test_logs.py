@@ -29,7 +29,7 @@ from adlayout.upkeep import Shelf
 from adlayout.web.app import create_app
 
 ROOT = Path(__file__).parent.parent
-LAYOUTS = ROOT / "config" / "layouts"
+LAYOUTS = sorted(path.stem for path in (ROOT / "config" / "layouts").glob("*.yaml"))
 PROGRAM = (sys.executable, "-c", "import sys; from adlayout.cli.main import main; sys.exit(main())")
 QUOTE = "the-mayor-resigned"
 HTML = {"content-type": "text/html"}
@@ -381,6 +381,6 @@ def test_all_that_a_service_says_is_lines_from_ready_to_draining(workers: str, t
         run.send_signal(signal.SIGTERM)
         lines = [json.loads(line) for line in run.stderr.read().splitlines()]
     (request,) = [line for line in lines if line["event"] == "request"]
-    assert {(line["event"], *line["layouts"]) for line in ready} == {("ready", *sorted(path.stem for path in LAYOUTS.glob("*.yaml")))}
+    assert {(line["event"], *line["layouts"]) for line in ready} == {("ready", *LAYOUTS)}
     assert (request["request_id"], request["degraded"]) == (answer.headers["x-request-id"], ["unknown_layout"])
     assert [line["event"] for line in lines].count("draining") == int(workers)

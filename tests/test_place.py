@@ -34,13 +34,14 @@ from adlayout.placement.totals import totals
 TABLE = yaml.safe_load((Path(__file__).parent / "cases" / "rules.yaml").read_text(encoding="utf-8"))
 TAGS = {"p": "p", "s": "p", "H": "h2", "f": "figure", "e": "p", "t": None, "A": "div", "x": "p"}
 WORDS = {"s": 1, "e": 0}
+NO_MARKS = Marks()
 
 
 def layout_of(**inline: object) -> Layout:
     return compile_layout(LayoutFile.model_validate({"inline": {**TABLE["basis"], **inline}}), "case")
 
 
-def article_of(letters: str, layout: Layout, marks: Marks = Marks()) -> Article:
+def article_of(letters: str, layout: Layout, marks: Marks = NO_MARKS) -> Article:
     blocks = tuple(block_of(letter, at, layout) for at, letter in enumerate(letters.split()))
     marks = replace(marks, ads=sum(block.ads for block in blocks))
     return Article("", blocks, tuple(gap * 10 for gap in range(len(blocks) + 1)), marks)
@@ -174,4 +175,5 @@ def test_ads_keep_their_distances_whatever_the_article(anchor: str) -> None:
 
 def test_totals_hold_the_whole_article() -> None:
     layout = layout_of()
-    assert totals(article_of("H p p f", layout)) == Measure(paragraphs=2, blocks=4, words=20, chars=100, px=240, whole=100)
+    held = totals(article_of("H p p f", layout))
+    assert held == Measure(paragraphs=2, blocks=4, words=20, chars=100, px=240, whole=100)
