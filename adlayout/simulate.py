@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import mean, median
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from adlayout.assemble import assemble
+from adlayout.crew import Lost, each
 from adlayout.errors import InputError
 from adlayout.model import Device, Plan, Reason, Verdict
 from adlayout.placement.density import MOST_OF_A_PAGE
@@ -22,8 +22,8 @@ from adlayout.placement.measures import Measure, measures_to_gaps
 from adlayout.plans import Planned, judge
 
 _SUFFIXES = frozenset({".html", ".htm"})
-# Enough for a worker to be busy for a second, and few enough that the last ones do not wait for one of them.
-_AT_ONCE = 40
+# An article of a megabyte takes a second or two.
+_PATIENCE_S = 60.0
 _WHOLE = 100
 
 
@@ -73,12 +73,12 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """All sheets, by layout and device, in the order of the files; `unread` names files that could not be read."""
+    """All sheets, by layout and device, in the order of the files; `unread` says of files why they are not in them."""
 
     folder: Path
     files: tuple[str, ...]
     sheets: Mapping[tuple[str, Device], tuple[Sheet, ...]]
-    unread: tuple[str, ...] = ()
+    unread: Mapping[str, str]
 
 
 def articles_in(folder: Path) -> tuple[str, ...]:
@@ -97,63 +97,46 @@ def simulate(
     setup: Setup,
     *,
     jobs: int | None = None,
+    patience_s: float = _PATIENCE_S,
     told: Callable[[int, int], None] = lambda done, all: None,
 ) -> Run:
     """Every article of a folder under each layout on each device, on all cores; `told` hears how many are done.
 
-    Raises InputError for a folder without articles, ConfigError for a config that does not hold.
+    An article that takes longer than the patience, or fails, is left out. Raises InputError for a folder without
+    articles, ConfigError for a config that does not hold.
     """
     files = articles_in(folder)
-    batches = [files[at : at + _AT_ONCE] for at in range(0, len(files), _AT_ONCE)]
-    jobs = min(jobs or os.cpu_count() or 1, len(batches))
+    edition = assemble(setup.config, os.environ)
+    duty = partial(
+        _sheets, folder, [edition.layouts[name][device] for name in setup.layouts for device in setup.devices]
+    )
     results: dict[str, tuple[Sheet, ...]] = {}
-    for done in _done(partial(_sheets, folder), batches, setup, jobs):
-        results |= done
-        told(len(results), len(files))
-    unread = tuple(file for file in files if not results[file])
+    unread: dict[str, str] = {}
+    with closing(each(files, duty, jobs=jobs or os.cpu_count() or 1, patience_s=patience_s)) as answers:
+        for answer in answers:
+            if isinstance(answer, Lost):
+                unread[answer.name] = answer.cause
+            else:
+                results[answer[0]] = answer[1]
+            told(len(results) + len(unread), len(files))
+    unread |= {file: "cannot be read" for file, found in results.items() if not found}
     sheets = {
         (layout, device): tuple(
-            sheet for file in files for sheet in results[file] if (sheet.layout, sheet.device) == (layout, device)
+            sheet
+            for file in files
+            for sheet in results.get(file, ())
+            if (sheet.layout, sheet.device) == (layout, device)
         )
         for layout in setup.layouts
         for device in setup.devices
     }
-    return Run(folder, files, sheets, unread)
+    return Run(folder, files, sheets, {file: unread[file] for file in files if file in unread})
 
 
-Batch: TypeAlias = Mapping[str, tuple[Sheet, ...]]
-
-
-def _done(
-    work: Callable[[Sequence[str]], Batch], batches: Sequence[Sequence[str]], setup: Setup, jobs: int
-) -> Iterator[Batch]:
-    if jobs == 1:
-        _begin(*setup)
-        yield from map(work, batches)
-        return
-    # A forked worker would inherit the threads' locks of whoever asks.
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _begin, setup) as pool:
-        yield from pool.map(work, batches)
-
-
-_LAYOUTS: list[Layout] = []
-
-
-def _begin(config: Path, layouts: Sequence[str], devices: Sequence[Device]) -> None:
-    """What a worker does once: reads the config."""
-    edition = assemble(config, os.environ)
-    _LAYOUTS[:] = [edition.layouts[name][device] for name in layouts for device in devices]
-
-
-def _sheets(folder: Path, files: Sequence[str]) -> Batch:
-    return {file: tuple(_article(folder, file)) for file in files}
-
-
-def _article(folder: Path, file: str) -> Iterator[Sheet]:
-    """The sheets of one article; none where it cannot be read."""
+def _sheets(folder: Path, layouts: Sequence[Layout], file: str) -> tuple[str, tuple[Sheet, ...]]:
+    """The sheets of one article, with its name; none where it cannot be read."""
     html = read(folder / file)
-    if html is not None:
-        yield from (sheet_of(file, judge(html, layout)) for layout in _LAYOUTS)
+    return file, () if html is None else tuple(sheet_of(file, judge(html, layout)) for layout in layouts)
 
 
 def read(path: Path) -> str | None:

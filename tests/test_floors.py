@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "adlayout"
 FLOORS = {
     "model": 0, "errors": 0, "rows": 0, "formats": 0, "__init__": 0,
-    "config": 1, "store": 1, "telemetry": 1,
+    "crew": 1, "config": 1, "store": 1, "telemetry": 1,
     "article": 2, "placement": 2, "decision": 2, "rendering": 2,
     "checks": 3, "compose": 3, "plans": 3, "upkeep": 3, "assemble": 3, "answers": 3,
     "simulate": 3, "report": 3, "corpus": 3,

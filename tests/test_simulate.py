@@ -99,6 +99,12 @@ def test_processes_find_what_one_finds(folder: Path) -> None:
     assert told[-1] == (95, 95)
 
 
+def test_an_article_that_takes_too_long_is_named_and_left_out(folder: Path) -> None:
+    (folder / "huge.html").write_text("<table><b>" * 400_000)
+    run = simulate(folder, Setup(CONFIG, ("every-2",), (Device.MOBILE,)), jobs=1, patience_s=2)
+    assert (run.unread, len(run.sheets["every-2", Device.MOBILE])) == ({"huge.html": "took longer than 2 s"}, 5)
+
+
 def test_an_article_that_cannot_be_read_is_named_and_left_out(folder: Path, capsys: Said) -> None:
     (folder / "loop.html").symlink_to("loop.html")
     answer = main(["simulate", str(folder), "--config", str(CONFIG), "--layout", "article", "--jobs", "1"])

@@ -61,8 +61,8 @@ def run(args: argparse.Namespace) -> int:
     setup = Setup(config, names, devices)
     with Progress(sys.stderr) as progress:
         done = simulate(args.folder, setup, jobs=args.jobs, told=progress.tell)
-    for file in done.unread:
-        warn(f"{file}: cannot be read, and was left out")
+    for file, cause in done.unread.items():
+        warn(f"{file}: {cause}, and was left out")
     if args.html is not None:
         write_article(report(done, setup, MEANING), args.html)
     if args.json:
