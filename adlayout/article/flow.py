@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from turbohtml import Element, Node, Text
 
-from adlayout.article.measure import BLANK, has_word, trim, words
+from adlayout.article.measure import BLANK, trim, words
 from adlayout.article.nodes import holds_word, is_displayed, is_hidden, is_phrasing, lone_media, look, text_of, unplain
 from adlayout.article.selectors import Piece, element_test, piece_of, select
 from adlayout.article.tags import COUNTED_MEDIA, WRAPPERS
@@ -89,7 +89,7 @@ def is_enough_text(piece: Piece, count: Count) -> bool:
     """Whether the piece is text, and as much of it as a counted block needs."""
     if piece.media and not piece.seen:
         return False
-    enough_words = has_word(piece.text) if count.min_words == 1 else words(piece.line) >= count.min_words
+    enough_words = piece.has_word if count.min_words == 1 else words(piece.line) >= count.min_words
     return enough_words and (not count.min_chars or len(piece.line) >= count.min_chars)
 
 

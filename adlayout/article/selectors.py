@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from turbohtml import Element, Node, Text, parse_fragment
 
-from adlayout.article.measure import ends_in, is_visible, trim
+from adlayout.article.measure import ends_in, has_word, is_visible, trim
 from adlayout.article.nodes import holders, holds_word, is_displayed, is_hidden, look
 from adlayout.article.tags import MEDIA
 
@@ -37,7 +37,7 @@ class Piece:
     `elements` are those that CSS may match: the element itself, or what makes up a lone media run; none otherwise.
     """
 
-    __slots__ = ("_line", "_seen", "elements", "media", "nodes", "tag", "text")
+    __slots__ = ("_line", "_seen", "_word", "elements", "media", "nodes", "tag", "text")
 
     def __init__(
         self, tag: str | None, nodes: Sequence[Node], elements: tuple[Element, ...], text: str, *, media: bool
@@ -45,6 +45,7 @@ class Piece:
         self.tag, self.nodes, self.elements, self.text, self.media = tag, nodes, elements, text, media
         self._line: str | None = None
         self._seen: bool | None = None
+        self._word: bool | None = None
 
     @property
     def line(self) -> str:
@@ -57,8 +58,15 @@ class Piece:
     def seen(self) -> bool:
         """Whether there is text to see."""
         if self._seen is None:
-            self._seen = is_visible(self.text)
+            self._seen = self.has_word or bool(self.line)
         return self._seen
+
+    @property
+    def has_word(self) -> bool:
+        """Whether there is a letter or a digit."""
+        if self._word is None:
+            self._word = has_word(self.text)
+        return self._word
 
 
 def piece_of(element: Element, *, plain: bool = False) -> Piece:

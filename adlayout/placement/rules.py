@@ -228,7 +228,8 @@ class NoAfter:
 
     def refuse(self, gap: int, context: Context) -> Refusal | None:
         """Refuses the gaps below a match."""
-        return _beside(Reason.NO_AFTER, context.above(self.selectors)[gap])
+        seen = context.above(self.selectors)[gap]
+        return None if seen is None else _beside(Reason.NO_AFTER, *seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +245,8 @@ class NoBefore:
 
     def refuse(self, gap: int, context: Context) -> Refusal | None:
         """Refuses the gaps above a match."""
-        return _beside(Reason.NO_BEFORE, context.below(self.selectors)[gap])
+        seen = context.below(self.selectors)[gap]
+        return None if seen is None else _beside(Reason.NO_BEFORE, *seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,8 @@ class KeepWithNext:
         """Refuses the gap right below a match that has a next block."""
         if gap in (0, context.last_gap):
             return None
-        return _beside(Reason.KEEP_WITH_NEXT, _match(context.article.blocks[gap - 1], self.selectors))
+        seen = _match(context.article.blocks[gap - 1], self.selectors)
+        return None if seen is None else _beside(Reason.KEEP_WITH_NEXT, *seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -471,10 +474,7 @@ def _nearest(matches: Iterable[bool]) -> Iterator[int | None]:
         yield last
 
 
-def _beside(reason: Reason, seen: tuple[str, Block] | None) -> Refusal | None:
-    if seen is None:
-        return None
-    selector, block = seen
+def _beside(reason: Reason, selector: str, block: Block) -> Refusal:
     return Refusal(reason, f"not {selector}", block.tag or "text")
 
 

@@ -80,6 +80,8 @@ class Choice:
 
     def every(self, gap: int) -> Distance:
         """The distance between ads, with as many as stand above the gap while ads are placed from the top down."""
+        if len(self.schedule.steps) == 1:
+            return self.schedule.steps[0].every
         return self.schedule.every_after(len(self.ads) + self.standing.over(gap))
 
     def put(self, free: FreeGaps, due: int) -> int | None:
