@@ -8,7 +8,20 @@ import pytest
 
 from adlayout.cli.outline import MEANING, draw
 from adlayout.cli.snippet import columns, cut, padded, plain, snippet
-from adlayout.model import Article, Block, Device, Dropped, Judgement, Plan, Reason, Refusal, Slot, SlotStyle, Verdict
+from adlayout.model import (
+    Article,
+    Block,
+    Device,
+    Dropped,
+    Judgement,
+    Plan,
+    Reason,
+    Refusal,
+    Slot,
+    SlotStyle,
+    Space,
+    Verdict,
+)
 from adlayout.plans import Planned
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -134,6 +147,14 @@ def test_an_article_of_nothing_has_one_gap() -> None:
         ),
         (Refusal(Reason.MAX_ADS, "at most 8 ads", "8 ads"), "max_ads: takes at most 8 ads, has 8 ads already"),
         (Refusal(Reason.END_GUARD, "1 paragraph", "0 paragraphs"), "end_guard: needs 1 paragraph, has 0 paragraphs"),
+        (
+            Refusal(Reason.CLEARANCE, "9 words", "2 words", "after figure"),
+            "clearance: needs 9 words after figure, has 2 words",
+        ),
+        (
+            Refusal(Reason.DENSITY, "30 %", "34 %"),
+            "density: takes ads on 30 % of the page, would have them on 34 %",
+        ),
     ],
 )
 def test_a_refusal_says_what_it_needs_and_what_is_there(refusal: Refusal, told: str) -> None:
@@ -225,3 +246,16 @@ def test_text_is_filled_up_to_the_columns_there_are() -> None:
 
 def test_plain_text_is_one_line_without_what_cannot_be_seen() -> None:
     assert plain(" a\x00b\n\tc &lt;\u200b\u202e\ud800d\x1b[0m") == "ab c &lt;d[0m"
+
+
+def test_an_ad_that_found_no_gap_is_told_by_its_gap_or_its_position() -> None:
+    plan = Plan((), dropped=(Dropped(4), Dropped(None, Reason.OUT_OF_RANGE, "-9")), space=Space(300, 100),
+                gaps=(Judgement(0, 0, Verdict.FREE),))  # fmt: skip
+    drawn = draw(planned(Article("", (), (0,)), plan), colour=False, width=80).splitlines()
+    assert drawn[2:] == [
+        "0 ads in 0 blocks, 0 of them counted as paragraphs",
+        "about 300 px of article and 100 px of ads, which take 25% of the page",
+        "1 gap: ▶ 0 with an ad, ✗ 0 refused, · 1 free",
+        "dropped: the ad due at gap 4: conflict, no gap where it was due takes an ad",
+        "dropped: the ad at position -9: out_of_range, the article has no such position",
+    ]

@@ -51,6 +51,15 @@ def test_a_picture_says_what_it_shows(html: str) -> None:
     assert 'aria-label="every-2: 3 ads, in gaps 4, 8, 12"' in html
 
 
+def test_a_layout_alone_shows_its_densest_articles(tmp_path: Path) -> None:
+    (tmp_path / "brought.html").write_text('<p>One.</p><div class="ad">Ad</div><p>Two.</p>', "utf-8")
+    asked = ["simulate", str(tmp_path), "--layout", "every-2", "--html", str(tmp_path / "out"), "--device", "mobile"]
+    assert main([*asked, "--config", str(CONFIG), "--jobs", "1"]) == 0
+    html = (tmp_path / "out").read_text("utf-8")
+    assert ("The articles with most ads on their page" in html, html.count('class="strip"')) == (True, 1)
+    assert (html.count('<rect class="brought"'), 'class="two"' in html) == (1, False)
+
+
 def test_bars_reach_as_high_as_their_numbers() -> None:
     drawn = bars(Axes("T", ["a", "b"], "x", "y", (1, "here")), [Series("s", [1, 2], "one")])
     heights = [float(tall) for tall in re.findall(r'<rect[^>]* height="([0-9.]+)"', drawn)]

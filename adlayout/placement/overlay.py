@@ -27,7 +27,7 @@ def extended(data: object, layouts: Mapping[str, object]) -> object:
             break
         if name not in layouts:
             raise _fault(f'no layout "{name}", {nearest(name, layouts)}')
-        if name in names or name == chain[0].get("name"):
+        if name in names:
             raise _fault(f"leads back to itself: {' extends '.join([*names, name])}")
         names.append(name)
         data = layouts[name]
