@@ -177,3 +177,27 @@ def test_totals_hold_the_whole_article() -> None:
     layout = layout_of()
     held = totals(article_of("H p p f", layout))
     assert held == Measure(paragraphs=2, blocks=4, words=20, chars=100, px=240, whole=100)
+
+
+@pytest.mark.parametrize("formats", [["300x250"], ["300x600", "300x250", "320x50"]])
+@pytest.mark.parametrize("marked", [{}, {2: "box"}, {9: "box"}, {3: "box", 8: "rest"}])
+@pytest.mark.parametrize("most", [1, 20, 40, 60, 80])
+def test_as_many_ads_stay_as_the_page_can_take(formats: list[str], marked: dict[int, str], most: int) -> None:
+    slots = [{"formats": [format]} for format in formats]
+    layout = layout_of(first="1 block", every="1 block", slots=slots, max_density=f"{most} %")
+    article = article_of("p p p p p p p p p p", layout, Marks(slots=tuple(marked.items())))
+    plan = explain(article, layout)
+    dense = [gap.gap for gap in plan.gaps if Reason.DENSITY in {reason.rule for reason in gap.reasons}]
+    own = [slot.gap for slot in plan.slots if slot.gap not in marked]
+    assert (plan.space.density * 100 <= most or own == [], own + dense) == (True, sorted(own + dense))
+    # With the first of those that left the page would have been too dense, or it would not have left.
+    told = [int(gap.reasons[0].actual.removesuffix(" %")) for gap in plan.gaps if gap.gap in dense]
+    assert [share for share in told if share <= most] == []
+
+
+def test_thinning_a_long_article_takes_no_longer_than_placing_it() -> None:
+    """Work that grew with the square of the ads would pass the suite's time limit here."""
+    layout = layout_of(first="1 block", every="1 block", max_ads=99_999, max_density="1 %", min_between="0 blocks")
+    gaps = range(2, 20_000, 3)
+    plan = place(article_of(" ".join(["p"] * 20_000), layout, Marks(slots=tuple((gap, "box") for gap in gaps))), layout)
+    assert len(plan.slots) == len(gaps)

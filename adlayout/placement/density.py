@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 
 from adlayout.model import Article, Reason, Refusal, Slot, SlotStyle, Space
@@ -28,13 +29,18 @@ def thin_out(choice: Choice, layout: Layout) -> None:
     most, px = layout.schedule.max_density, choice.context.to_gap[-1].px
     if most is None:
         return
-    while choice.ads:
-        ads_px = _ads_px(choice, layout)
+    ads_px, marked = _ads_px(choice, layout), sorted(choice.marked)
+    for last in sorted(choice.ads, reverse=True):
         if ads_px * _WHOLE <= most * (px + ads_px):
             return
-        last = max(choice.ads)
-        del choice.ads[last]
         choice.dense[last] = Refusal(Reason.DENSITY, f"{most} %", f"{percent(Space(px, ads_px))} %")
+        del choice.ads[last]
+        number = len(choice.ads) + bisect_left(marked, last)
+        if marked and number < len(layout.styles):
+            # Ads that an editor wants further down move up by one in the row of styles, which ends soon.
+            ads_px = _ads_px(choice, layout)
+        else:
+            ads_px -= ad_px(layout.style_for(number), layout.heights.column)
 
 
 def percent(space: Space) -> int:
