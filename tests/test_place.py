@@ -188,7 +188,7 @@ def test_as_many_ads_stay_as_the_page_can_take(formats: list[str], marked: dict[
     article = article_of("p p p p p p p p p p", layout, Marks(slots=tuple(marked.items())))
     plan = explain(article, layout)
     dense = [gap.gap for gap in plan.gaps if Reason.DENSITY in {reason.rule for reason in gap.reasons}]
-    own = [slot.gap for slot in plan.slots if slot.gap not in marked]
+    own = [slot.gap or 0 for slot in plan.slots if slot.gap not in marked]
     assert (plan.space.density * 100 <= most or own == [], own + dense) == (True, sorted(own + dense))
     # With the first of those that left the page would have been too dense, or it would not have left.
     told = [int(gap.reasons[0].actual.removesuffix(" %")) for gap in plan.gaps if gap.gap in dense]
