@@ -103,6 +103,8 @@ class Layout:
 
     def listed(self, section: str | None, tags: Sequence[str]) -> Refusal | None:
         """What the blocklist has against an article in this section and with these tags."""
+        if not self.blocklist.sections and not self.blocklist.tags:
+            return None
         for kind, said, listed in (
             ("section", [section or ""], self.blocklist.sections),
             ("tag", tags, self.blocklist.tags),
