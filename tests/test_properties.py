@@ -24,8 +24,8 @@ from adlayout.assemble import Edition, assemble
 from adlayout.compose import Composer
 from adlayout.decision.inventory import read_inventory
 from adlayout.model import Device, Filled, Output, Page, Request
+from adlayout.placement.context import Context
 from adlayout.placement.layout import Course, Layout, compile_layout
-from adlayout.placement.rules import Context
 from adlayout.placement.schema import LayoutFile
 from adlayout.placement.trial import trial_of
 from adlayout.plans import lay

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from adlayout.model import Article, Block, Reason, Refusal
+from adlayout.placement.context import Context
 from adlayout.placement.distance import Plain, Unit
 from adlayout.placement.rules import (
     GATES,
     HARD,
     Blocklisted,
     Composed,
-    Context,
     EndGuard,
     First,
     KeepWithNext,

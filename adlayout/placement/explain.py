@@ -6,11 +6,11 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from adlayout.model import Article, Judgement, Plan, Reason, Refusal, Verdict
+from adlayout.placement.context import Context
 from adlayout.placement.density import space_of
 from adlayout.placement.distance import Distance, Plain
 from adlayout.placement.layout import Course, Layout
 from adlayout.placement.place import choose, slots_of
-from adlayout.placement.rules import Context
 from adlayout.placement.select import Choice
 from adlayout.placement.trial import trial_of
 

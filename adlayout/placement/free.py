@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from adlayout.placement.context import Context
 from adlayout.placement.distance import Distance
 from adlayout.placement.layout import Conflict
-from adlayout.placement.rules import Context
 
 
 class FreeGaps:

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from adlayout.formats import height_of
 from adlayout.model import Article, Plan, Slot, SlotStyle
+from adlayout.placement.context import Context
 from adlayout.placement.density import inline_styles, space_of, thin_out
 from adlayout.placement.layout import Layout
-from adlayout.placement.rules import Context
 from adlayout.placement.select import Choice, select
 from adlayout.placement.trial import Trial, trial_of
 

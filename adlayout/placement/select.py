@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from adlayout.model import Dropped, Reason, Refusal
+from adlayout.placement.context import Context
 from adlayout.placement.distance import Distance, Plain
 from adlayout.placement.free import FreeGaps
 from adlayout.placement.layout import Course, Schedule
 from adlayout.placement.positions import Positions
-from adlayout.placement.rules import Context
 from adlayout.placement.spread import Candidate, spread
 from adlayout.placement.spread import Standing as SpreadAround
 from adlayout.placement.standing import Standing, standing

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from adlayout.model import Reason, Refusal
+from adlayout.placement.context import Context
 from adlayout.placement.distance import Distance
-from adlayout.placement.rules import Context
 
 
 class Stand(NamedTuple):

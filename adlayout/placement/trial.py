@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from adlayout.model import Reason, Refusal
+from adlayout.placement.context import Context
 from adlayout.placement.layout import Layout
-from adlayout.placement.rules import Context, Rule
+from adlayout.placement.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)
