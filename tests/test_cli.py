@@ -405,3 +405,23 @@ def test_a_plan_is_printed_for_programs(article: str, config: Path, capsys: Run)
     assert main(["explain", article, "--layout", "every-2", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert [slot["gap"] for slot in plan["slots"]] == [3, 5, 7]
+
+
+@pytest.mark.parametrize(("said", "reason"), [
+    (["--section", "Crime"], {"rule": "blocklisted", "needed": 'no section "Crime"', "actual": 'section "Crime"'}),
+    (["--tag", "asia", "--tag", "war"], {"rule": "blocklisted", "needed": 'no tag "war"', "actual": 'tag "war"'}),
+    (["--tag", "asia"], {"rule": "first", "needed": "3 paragraphs", "actual": "0 paragraphs"}),
+])  # fmt: skip
+def test_an_article_is_explained_with_its_section_and_tags(
+    said: list[str], reason: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in {
+        "adlayout.yaml": "version: 1\nsites: {default: {name: News, layout: news}}\n",
+        "layouts/news.yaml": "version: 1\nname: news\ninline: {blocklist: {sections: [crime], tags: [war]}}\n",
+        "templates/article.html.j2": "{{ article }}",
+        "one.html": "<p>One.</p>",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, "utf-8")
+    assert main(["explain", str(tmp_path / "one.html"), "--config", str(tmp_path), "--json", *said]) == 0
+    assert json.loads(capsys.readouterr().out)["gaps"][0]["reasons"] == [reason]

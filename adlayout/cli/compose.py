@@ -16,7 +16,7 @@ from adlayout.compose import Composer
 from adlayout.config.faults import nearest
 from adlayout.decision.inventory import read_inventory
 from adlayout.errors import InputError
-from adlayout.model import Device, Output, Page, Request
+from adlayout.model import ArticleFacts, Device, Output, Page, Request
 from adlayout.upkeep import Shelf, Stock
 
 _EXAMPLE = """examples:
@@ -56,6 +56,10 @@ def add_request(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", choices=[one.value for one in Device], default=Device.MOBILE, help="(default: %(default)s)"
     )
+    parser.add_argument("--section", metavar="NAME", help="the article's section, as sites and blocklists ask for it")
+    parser.add_argument(
+        "--tag", action="append", default=[], metavar="NAME", help="a tag of the article; may be repeated"
+    )
     add_config(parser)
 
 
@@ -67,7 +71,13 @@ def request_of(args: argparse.Namespace, edition: Edition) -> Request:
     ):
         if name is not None and name not in names:
             raise InputError(f'no {what} "{name}", {nearest(name, names)}')
-    return Request(html=read_article(args.article), site=args.site, layout=args.layout, device=Device(args.device))
+    return Request(
+        html=read_article(args.article),
+        facts=ArticleFacts(section=args.section, tags=tuple(args.tag)),
+        site=args.site,
+        layout=args.layout,
+        device=Device(args.device),
+    )
 
 
 def run(args: argparse.Namespace) -> int:
