@@ -5,121 +5,43 @@ The text below a key is what editors show of it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
-    GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
-    PlainSerializer,
     PrivateAttr,
     Strict,
-    StringConstraints,
     Tag,
     ValidationError,
-    WithJsonSchema,
     model_validator,
 )
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from adlayout.model import Device
-from adlayout.placement.distance import Distance, DistanceKey, Plain, Unit
+from adlayout.placement.distance import Distance, Plain, Unit
 from adlayout.placement.overlay import overlaid
-from adlayout.placement.positions import PositionsKey
-
-_SLOT_ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_FORMAT: Final = r"^(fluid|[1-9][0-9]{0,3}x[1-9][0-9]{0,3})$"
-_WORDS: Final = "|".join(f"{unit}?" for unit in Unit if unit.endswith("s"))
-# What editors are told of a distance; what stands deeper inside each other than this, only the parser judges.
-_TEXT_OF_DISTANCE: Final = {
-    "type": "string",
-    "pattern": r"^\s*[0-9]{1,9}(\s+("
-    + "|".join(f"{unit}?" for unit in Unit if unit.endswith("s"))
-    + r")|\s*(px|%))\s*$",
-}
-_ONE_POSITION: Final = ({"type": "integer"}, {"type": "string"})
-_POSITIONS: Final = {"anyOf": [{"type": "array", "minItems": 1, "items": {"anyOf": [*_ONE_POSITION]}}, *_ONE_POSITION]}
-_PARTS: Final = {"type": "array", "minItems": 1, "items": {"anyOf": [_TEXT_OF_DISTANCE, {"type": "object"}]}}
-_OF_PARTS: Final = {
-    "type": "object",
-    "properties": {"all": _PARTS, "any": _PARTS},
-    "additionalProperties": False,
-    "minProperties": 1,
-    "maxProperties": 1,
-}
-_DISTANCE: Final = {"anyOf": [_TEXT_OF_DISTANCE, _OF_PARTS]}
-_WHOLE: Final = 100
-_INLINE_ID: Final = re.compile(r"inline-[0-9]+")
-
-
-def _tag(name: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9._-]*", name):
-        raise ValueError("expected the name of a tag, such as p")
-    return name
-
-
-def _switch(said: object) -> object:
-    """JSON has no `on`."""
-    return {True: "on", False: "off"}[said] if isinstance(said, bool) else said
-
-
-def _every_device(said: object) -> object:
-    """One share holds for all devices."""
-    return dict.fromkeys(Device, said) if isinstance(said, str) else said
-
-
-def _format(text: str) -> str:
-    if not re.fullmatch(_FORMAT[1:-1], text):
-        raise ValueError("expected a size such as 300x250, or fluid")
-    return text
-
-
-def _percent(said: object) -> int:
-    form = re.fullmatch(r"\s*([0-9]{1,3})\s*%\s*", said) if isinstance(said, str) else None
-    if form is None or not 0 < int(form[1]) <= _WHOLE:
-        raise ValueError(f"expected a share such as 30 % (got {said!r})")
-    return int(form[1])
-
-
-def _slot_id(name: str) -> str:
-    if not _SLOT_ID.fullmatch(name):
-        raise ValueError("expected a name of letters, digits, - and _ that begins with a letter")
-    if _INLINE_ID.fullmatch(name):
-        raise ValueError("inline-1 and the like are the names of the ads inside the article")
-    return name
-
-
-Text = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1)]
-Whole = Annotated[int, Strict(), Field(ge=0, le=1_000_000)]
-Format = Annotated[
-    str, StringConstraints(strict=True), AfterValidator(_format), WithJsonSchema({"type": "string", "pattern": _FORMAT})
-]
-Formats = Annotated[tuple[Format, ...], Field(min_length=1)]
-# The defaults are plain distances, whose text is what ops write.
-DistanceSaid = Annotated[DistanceKey, PlainSerializer(lambda said: said.text()), WithJsonSchema(_DISTANCE)]
-PositionsSaid = Annotated[
-    PositionsKey, PlainSerializer(lambda said: said.text), WithJsonSchema(_POSITIONS, mode="validation")
-]
-TagName = Annotated[Text, AfterValidator(_tag)]
-SlotId = Annotated[Text, AfterValidator(_slot_id)]
-Selectors = tuple[Text, ...]
-Percent = Annotated[
-    int,
-    BeforeValidator(_percent),
-    PlainSerializer(lambda said: f"{said} %"),
-    WithJsonSchema({"type": "string", "pattern": r"^\s*[0-9]{1,3}\s*%\s*$"}),
-]
-Px = Annotated[int, Strict(), Field(ge=0, le=100_000)]
-Reserve = Literal["largest", "smallest", "none"]
-OnEmpty = Literal["collapse", "hold"]
+from adlayout.placement.values import (
+    EMPTY,
+    DistanceSaid,
+    Formats,
+    Keys,
+    OnEmpty,
+    Percent,
+    PositionsSaid,
+    Px,
+    Reserve,
+    Selectors,
+    SlotId,
+    Switch,
+    TagName,
+    Text,
+    Whole,
+)
 
 HEADINGS: Final = ("h1", "h2", "h3", "h4", "h5", "h6")
 CLOSED: Final = (
@@ -127,41 +49,8 @@ CLOSED: Final = (
     *("form", "template", "noscript", "svg", "math", "iframe", "object", "video", "audio"),
 )
 
-# `inline:` with every key below it commented out is null to YAML, and the defaults to the person who wrote it.
-_EMPTY = BeforeValidator(lambda value: {} if value is None else value)
 
-
-class _Keys(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_the_default(cls, value: object) -> object:
-        if not isinstance(value, Mapping):
-            return value
-        optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
-        return {name: said for name, said in value.items() if said is not None or name not in optional}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        told = handler.resolve_ref_schema(handler(schema))
-        for name, key in cls.model_fields.items():
-            if isinstance(key.default, Plain):
-                told["properties"][name]["default"] = key.default.text()
-            if not key.is_required():
-                told["properties"][name] = _or_null(told["properties"][name])
-        return told
-
-
-def _or_null(said: JsonSchemaValue) -> JsonSchemaValue:
-    """The schema of a key whose null is its default; what is said of the key itself stays outside."""
-    about = {name: said[name] for name in ("default", "description") if name in said}
-    value = {name: told for name, told in said.items() if name not in about}
-    arms = value.get("anyOf", [value])
-    return about | {"anyOf": arms if {"type": "null"} in arms else [*arms, {"type": "null"}]}
-
-
-class CountKeys(_Keys):
+class CountKeys(Keys):
     """Which blocks count as paragraphs: their tags, the least text in them, and whether bare text counts."""
 
     tags: Annotated[tuple[TagName, ...], Field(min_length=1)] = ("p",)
@@ -174,7 +63,7 @@ class CountKeys(_Keys):
     """Whether text without a tag of its own counts; auto: only where there is no p."""
 
 
-class Move(_Keys):
+class Move(Keys):
     """Where a due ad goes when its gap is refused, and how many gaps at most."""
 
     move: Literal["after", "before", "nearest"]
@@ -192,7 +81,7 @@ OnConflict: TypeAlias = Annotated[
 ]
 
 
-class Clearance(_Keys):
+class Clearance(Keys):
     """The room that blocks of one kind keep from ads: `after` below them, `before` above them."""
 
     selector: Text
@@ -211,7 +100,7 @@ class Clearance(_Keys):
         return self
 
 
-class Escalation(_Keys):
+class Escalation(Keys):
     """A wider `every` for the later ads."""
 
     from_ads: Annotated[int, Strict(), Field(ge=1, le=1_000_000)]
@@ -220,7 +109,7 @@ class Escalation(_Keys):
     """this is the least distance between one ad and the next."""
 
 
-class WeightKeys(_Keys):
+class WeightKeys(Keys):
     """What blocks of one kind count for beside their own text, where they count at all."""
 
     selector: Text
@@ -231,7 +120,7 @@ class WeightKeys(_Keys):
     """So many characters more."""
 
 
-class HeightKeys(_Keys):
+class HeightKeys(Keys):
     """The height of blocks with one tag: fixed + margin + line for each line of their text, in CSS pixels."""
 
     fixed: Px | None = None
@@ -242,7 +131,7 @@ class HeightKeys(_Keys):
     """One line of its text."""
 
 
-class PerDevice(_Keys):
+class PerDevice(Keys):
     """A number for each device."""
 
     mobile: Annotated[int, Strict(), Field(ge=1, le=10_000)] | None = None
@@ -253,11 +142,11 @@ class PerDevice(_Keys):
     """On computers."""
 
 
-class EstimateKeys(_Keys):
+class EstimateKeys(Keys):
     """What heights are estimated from. Beside these two, each key is a tag, or `unknown` for all that are not named."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    __pydantic_extra__: dict[Annotated[str, AfterValidator(_tag)], HeightKeys] = Field(init=False)
+    __pydantic_extra__: dict[TagName, HeightKeys] = Field(init=False)
 
     chars_per_line: PerDevice = PerDevice()
     """How many characters fit a line. 39 on phones, 72 elsewhere."""
@@ -265,7 +154,12 @@ class EstimateKeys(_Keys):
     """How wide the text is, in CSS pixels. 328 on phones, 620 elsewhere."""
 
 
-class DensityKeys(_Keys):
+def _every_device(said: object) -> object:
+    """One share holds for all devices."""
+    return dict.fromkeys(Device, said) if isinstance(said, str) else said
+
+
+class DensityKeys(Keys):
     """The most of a page's height that may be ads, by device; a device that is not named has no limit."""
 
     mobile: Percent | None = None
@@ -276,7 +170,7 @@ class DensityKeys(_Keys):
     """On computers."""
 
 
-class ExistingAds(_Keys):
+class ExistingAds(Keys):
     """The ads that articles bring themselves."""
 
     selectors: Selectors = (".ad", ".advert", "ins.adsbygoogle", "amp-ad")
@@ -285,7 +179,7 @@ class ExistingAds(_Keys):
     """count: ours keep their distance and there are fewer of them; stop: then none of ours; ignore: as any block."""
 
 
-class Markers(_Keys):
+class Markers(Keys):
     """What editors write into an article to steer its ads."""
 
     off: Text = "adlayout: off"
@@ -300,7 +194,7 @@ class Markers(_Keys):
     """An attribute: no ad right above or below this block."""
 
 
-class Blocklist(_Keys):
+class Blocklist(Keys):
     """What no ad should stand beside; where one of these is found, the article has no ads."""
 
     words: Selectors = ()
@@ -311,7 +205,7 @@ class Blocklist(_Keys):
     """Sections, in any case."""
 
 
-class InlineSlot(_Keys):
+class InlineSlot(Keys):
     """One entry of `slots`: what an ad in the article may be. Label and reserve are those of `inline` where absent."""
 
     type: Text = "in-article"
@@ -328,7 +222,7 @@ class InlineSlot(_Keys):
     """The height that is kept while the ad loads: that of the largest or smallest format, or none."""
 
 
-class PageSlot(_Keys):
+class PageSlot(Keys):
     """A place that the page template names; its type is its own name where absent."""
 
     formats: Formats
@@ -345,7 +239,7 @@ class PageSlot(_Keys):
     """The height that is kept while the ad loads: that of the largest or smallest format, or none."""
 
 
-class Rules(_Keys):
+class Rules(Keys):
     """The rules for ads inside the article, as they are or as one device has them."""
 
     count: CountKeys = CountKeys()
@@ -416,7 +310,7 @@ class Rules(_Keys):
     """The height that is kept while an ad loads: that of the largest or smallest format, or none."""
     lazy_after: Whole = 1
     """The ads after so many load only when the reader comes near them."""
-    last_slot_fit: Annotated[Literal["on", "off"], BeforeValidator(_switch)] = "off"
+    last_slot_fit: Switch = "off"
     """on: the last ad is no taller than what remains of the article below it."""
 
     @property
@@ -433,7 +327,7 @@ def _as_told(kind: str, message: str) -> PydanticCustomError:
     return PydanticCustomError(kind, "{told}", {"told": message.removeprefix("Value error, ")})
 
 
-class Devices(_Keys):
+class Devices(Keys):
     """Rules that hold on one device only, laid over the others."""
 
     mobile: Rules | None = None
@@ -512,7 +406,7 @@ class Inline(Rules):
             raise ValueError("strategy: spread chooses the gaps itself, which leaves no `positions`: use one of them")
 
 
-class LayoutFile(_Keys):
+class LayoutFile(Keys):
     """A whole layout: `inline` for the ads in the article, `page_slots` for those that the template places.
 
     `version` and `name` may be absent in a layout that comes with a request.
@@ -528,7 +422,7 @@ class LayoutFile(_Keys):
     """The layout that this one is laid over: maps merge, lists replace, null restores the default."""
     template: Text = "article"
     """The page around the article: templates/NAME.html.j2."""
-    inline: Annotated[Inline, _EMPTY] = Inline()
+    inline: Annotated[Inline, EMPTY] = Inline()
     """The rules for ads inside the article."""
-    page_slots: Annotated[dict[SlotId, PageSlot], _EMPTY] = Field(default_factory=dict)
+    page_slots: Annotated[dict[SlotId, PageSlot], EMPTY] = Field(default_factory=dict)
     """The ads that the template places with {{ slot("NAME") }}, by that name."""
