@@ -339,6 +339,10 @@ class Creative:
     formats: tuple[str, ...] = ()
     lang: str | None = None
     house: bool = False
+    adomain: tuple[str, ...] = ()
+    cat: tuple[str, ...] = ()
+    view_trackers: tuple[str, ...] = ()
+    click_trackers: tuple[str, ...] = ()
 
 
 # A page has as many of these and of `Piece` as it has ads: a tuple is made in a third of a frozen dataclass's time.
@@ -381,8 +385,24 @@ class ArticleFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Consent:
+    """What the CMS says of a reader's consent; None where it says nothing."""
+
+    gdpr: bool | None = None
+    tcf: str | None = None
+    gpp: str | None = None
+    gpp_sid: tuple[int, ...] = ()
+    gpc: bool | None = None
+    coppa: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """One request, typed once at the door. `layout` None: the site decides. The answer is written in `charset`."""
+    """One request, typed once at the door. `layout` None: the site decides. The answer is written in `charset`.
+
+    `retried` says that the caller gave the request id, so that the request may come again; `consent` is None where the
+    caller says nothing of it.
+    """
 
     html: str
     facts: ArticleFacts = ArticleFacts()
@@ -394,7 +414,11 @@ class Request:
     keywords: tuple[str, ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()
     unit: str | None = None
+    user_agent: str | None = None
+    ip: str | None = None
+    consent: Consent | None = None
     request_id: str = ""
+    retried: bool = False
     seed: str | None = None
     timeout_ms: int | None = None
     charset: str = "utf-8"
