@@ -84,11 +84,11 @@ class Asking:
 
 
 class Refused(NamedTuple):
-    """The limit that stood against an attempt (both by index), what it counted and, for readers, until when (ms)."""
+    """The limit that stood against an attempt (both by index), what was counted and, for readers, until when (ms)."""
 
     attempt: int
     limit: int
-    count: int
+    counted: int
     until_ms: int | None = None
 
 
