@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adlayout.errors import Fault, NotAnArticle, UnsupportedBody
-from adlayout.model import ArticleFacts, Device, Output, Request
+from adlayout.model import ArticleFacts, Consent, Device, Output, Request
 from adlayout.web.charsets import _SINGLE_BYTE, _WHATWG, read_content_type
 from adlayout.web.devices import device_of
 from adlayout.web.fields import FIELDS
@@ -50,7 +50,11 @@ TYPED = Request(
     keywords=("a",),
     attributes=(("plan", "x"),),
     unit="visitor-42",
+    user_agent="x",
+    ip="192.0.2.1",
+    consent=Consent(gdpr=True, tcf="t", gpp="g", gpp_sid=(2,), gpc=False, coppa=False),
     request_id="r-9",
+    retried=True,
     seed="s",
     timeout_ms=120,
 )
@@ -98,12 +102,56 @@ def test_the_html_form_carries_the_same_fields_in_the_query() -> None:
 
 
 def test_only_the_article_is_required() -> None:
-    assert from_json({"article": {"html": ""}}).request == Request(html="", request_id="r-1")
+    assert from_json({"article": {"html": ""}}).request == Request(html="", request_id="r-1", retried=True)
 
 
 def test_the_reader_may_come_in_a_header_to_stay_out_of_logs() -> None:
     received = read_request(b"", HTML | {b"adlayout-unit": b"visitor-42", b"adlayout-consent-gpc": b"1"})
-    assert received.request == Request(html="", unit="visitor-42", request_id="r-1")
+    assert received.request == Request(
+        html="", unit="visitor-42", consent=Consent(gpc=True), request_id="r-1", retried=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "consent"),
+    [
+        ({}, "", None),
+        ({b"sec-gpc": b"1"}, "", Consent(gpc=True)),
+        ({b"sec-gpc": b"0"}, "", None),
+        ({b"sec-gpc": b"?1"}, "", None),
+        ({b"sec-gpc": b"1", b"adlayout-consent-gpc": b"0"}, "", Consent(gpc=False)),
+        ({b"sec-gpc": b"1"}, "consent.gpc=false", Consent(gpc=False)),
+        (
+            {b"adlayout-consent-gdpr": b"1", b"adlayout-consent-gpp-sid": b"2, 6"},
+            "",
+            Consent(gdpr=True, gpp_sid=(2, 6)),
+        ),
+        ({}, "consent.coppa=1", Consent(coppa=True)),
+        ({}, "consent.gdpr=maybe", None),
+    ],
+)
+def test_what_is_said_of_consent_is_read_and_nothing_is_made_up(
+    headers: dict[bytes, bytes], query: str, consent: Consent | None
+) -> None:
+    received = read_request(b"", HTML | headers, query.encode())
+    assert received.request.consent == consent
+    assert [warning for warning in received.request.warnings if "gpc" in warning] == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "retried"),
+    [
+        ({b"x-request-id": b"r-1"}, "", True),
+        ({}, "request_id=r-1", True),
+        ({}, "", False),
+        ({b"x-request-id": b"two words"}, "", False),
+        ({}, "request_id=two+words", False),
+    ],
+)
+def test_a_request_whose_id_the_caller_gave_may_come_again(
+    headers: dict[bytes, bytes], query: str, retried: bool
+) -> None:
+    assert read_request(b"", headers, query.encode()).request.retried is retried
 
 
 def test_requests_that_ask_for_the_same_share_neither_article_nor_id_nor_reader() -> None:
@@ -112,9 +160,9 @@ def test_requests_that_ask_for_the_same_share_neither_article_nor_id_nor_reader(
         for html, id, unit in ((b"<p>a", b"r-1", b"v-1"), (b"<p>b", b"r-2", b"v-1"), (b"<p>b", b"r-2", b"v-2"))
     ]
     assert [each.request for each in asked] == [
-        Request(html="<p>a", layout="wide", request_id="r-1", unit="v-1"),
-        Request(html="<p>b", layout="wide", request_id="r-2", unit="v-1"),
-        Request(html="<p>b", layout="wide", request_id="r-2", unit="v-2"),
+        Request(html="<p>a", layout="wide", request_id="r-1", unit="v-1", retried=True),
+        Request(html="<p>b", layout="wide", request_id="r-2", unit="v-1", retried=True),
+        Request(html="<p>b", layout="wide", request_id="r-2", unit="v-2", retried=True),
     ]
 
 
@@ -122,7 +170,9 @@ def test_requests_that_ask_for_the_same_share_neither_article_nor_id_nor_reader(
 def test_a_query_may_be_long(length: int) -> None:
     headline = "x" * length
     received = read_request(b"<p>x", HTML, f"headline={headline}".encode())
-    assert received.request == Request(html="<p>x", facts=ArticleFacts(headline=headline), request_id="r-1")
+    assert received.request == Request(
+        html="<p>x", facts=ArticleFacts(headline=headline), request_id="r-1", retried=True
+    )
 
 
 def test_a_field_of_the_body_wins_over_the_header() -> None:
@@ -164,7 +214,9 @@ def test_an_article_that_is_no_text_is_refused(html: object) -> None:
 )
 def test_a_malformed_field_is_left_out_and_named(name: str, value: object) -> None:
     received = with_field(name, value)
-    assert received.request == Request(html="<p>x", request_id="r-1", warnings=(f"malformed_field:{name}",))
+    assert received.request == Request(
+        html="<p>x", request_id="r-1", retried=True, warnings=(f"malformed_field:{name}",)
+    )
 
 
 @pytest.mark.parametrize("path", sorted(FIELDS))
@@ -198,7 +250,7 @@ def test_an_output_to_come_is_a_warning_and_no_fault(output: str) -> None:
 
 def test_null_and_empty_text_count_as_absent() -> None:
     tree = {"article": {"html": "", "tags": None}, "unit": "", "layout": None, "timeout_ms": None}
-    assert from_json(tree).request == Request(html="", request_id="r-1")
+    assert from_json(tree).request == Request(html="", request_id="r-1", retried=True)
 
 
 def test_a_flood_of_unknown_fields_does_not_flood_the_answer() -> None:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from urllib.parse import unquote_plus
 
 from adlayout.errors import Fault, NotAnArticle, UnsupportedBody
-from adlayout.model import ArticleFacts, Device, Output, Request
+from adlayout.model import ArticleFacts, Consent, Device, Output, Request
 from adlayout.web.charsets import UTF8, Charset, read_content_type
 from adlayout.web.devices import device_of
 from adlayout.web.fields import FIELDS, LISTS, NUMBERS, Fields, Flaw, Wrong, leaves, read_fields, told
@@ -28,6 +28,8 @@ Said: TypeAlias = tuple[bytes | None, ...]
 # A request of nothing but unknown fields must not blow up the answer's headers.
 _MAX_WARNINGS = 20
 _MAX_WARNING_CHARS = 80
+# What a browser sends whose reader objects, and a CMS passes on; no other value counts (Global Privacy Control, 3.2).
+_GPC_HEADER, _OBJECTS = b"sec-gpc", b"1"
 _HEADER_FIELDS = {
     b"adlayout-unit": "unit",
     b"adlayout-consent-gdpr": "consent.gdpr",
@@ -36,8 +38,10 @@ _HEADER_FIELDS = {
     b"adlayout-consent-gpp-sid": "consent.gpp_sid",
     b"adlayout-consent-gpc": "consent.gpc",
     b"adlayout-consent-coppa": "consent.coppa",
+    _GPC_HEADER: "consent.gpc",
 }
 _ARTICLE_FIELDS = frozenset(path for path in FIELDS if path.startswith("article."))
+_CONSENT_FIELDS = frozenset(path for path in FIELDS if path.startswith("consent."))
 _ATTRIBUTES = "context.attributes"
 # Asking the system for randomness with every request costs more than reading the request.
 _PROCESS = os.urandom(12).hex()
@@ -89,8 +93,8 @@ class _Asking:
 
 
 def _received(html: str, charset: Charset, headers: Headers, asking: _Asking) -> Received:
-    request_id = asking.request_id or request_id_of(headers)
-    request = asking.make(html=html, request_id=request_id, charset=charset.label)
+    given = asking.request_id or given_id(headers)
+    request = asking.make(html=html, request_id=given or new_id(), retried=given is not None, charset=charset.label)
     return Received(request, charset, asking.flaws, asking.layout)
 
 
@@ -115,6 +119,9 @@ def _asking(pairs: list[tuple[str, object]]) -> _Asking:
         keywords=fields.texts("context.keywords"),
         attributes=tuple(_attributes(fields.mapping(_ATTRIBUTES) or {})),
         unit=fields.text("unit"),
+        user_agent=fields.text("context.user_agent"),
+        ip=fields.text("context.ip"),
+        consent=_consent(fields) if fields.values.keys() & _CONSENT_FIELDS else None,
         seed=fields.text("seed"),
         timeout_ms=fields.number("timeout_ms"),
         warnings=_warnings(fields),
@@ -132,6 +139,22 @@ def _facts(fields: Fields) -> ArticleFacts:
         tags=fields.texts("article.tags"),
         language=fields.text("article.language"),
     )
+
+
+def _consent(fields: Fields) -> Consent:
+    return Consent(
+        gdpr=_flag(fields, "consent.gdpr"),
+        tcf=fields.text("consent.tcf"),
+        gpp=fields.text("consent.gpp"),
+        gpp_sid=tuple(map(int, fields.texts("consent.gpp_sid"))),
+        gpc=_flag(fields, "consent.gpc"),
+        coppa=_flag(fields, "consent.coppa"),
+    )
+
+
+def _flag(fields: Fields, path: str) -> bool | None:
+    number = fields.number(path)
+    return None if number is None else bool(number)
 
 
 def _attributes(given: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -156,14 +179,24 @@ def _warnings(fields: Fields) -> tuple[str, ...]:
 
 def request_id_of(headers: Headers) -> str:
     """The id that the caller sent as a header, else a new one."""
+    return given_id(headers) or new_id()
+
+
+def given_id(headers: Headers) -> str | None:
+    """The id that the caller sent as a header, where it is one."""
     sent = headers.get(b"x-request-id")
     given = FIELDS["request_id"].read(sent.decode("latin-1")) if sent else None
-    return given if isinstance(given, str) else f"{_PROCESS}{next(_NUMBERS):08x}"
+    return given if isinstance(given, str) else None
+
+
+def new_id() -> str:
+    """An id that no other request of any process has."""
+    return f"{_PROCESS}{next(_NUMBERS):08x}"
 
 
 def _from_headers(said: Said) -> Iterator[tuple[str, object]]:
-    for path, value in zip(_HEADER_FIELDS.values(), said, strict=True):
-        if value is not None:
+    for (name, path), value in zip(_HEADER_FIELDS.items(), said, strict=True):
+        if value is not None and (name != _GPC_HEADER or value == _OBJECTS):
             yield path, _spelled(path, [value.decode("utf-8", "replace").strip()])
 
 
