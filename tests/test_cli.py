@@ -230,7 +230,7 @@ def test_check_tells_programs_in_json(config: Path, capsys: Run) -> None:
 def test_settings_are_printed_with_where_they_were_set(config: Path, capsys: Run) -> None:
     assert main(["config", "print"]) == 0
     lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
-    assert ["server.port:", "8080", "# config/adlayout.yaml:53"] in lines
+    assert ["server.port:", "8080", "# config/adlayout.yaml:62"] in lines
     assert ["admin_token:", "null", "# default"] in lines
 
 

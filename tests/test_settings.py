@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adlayout.config.effective import VARIABLES, Value, effective, load_settings
-from adlayout.config.settings import LayoutRule, Server, Settings, Site, StoreSettings, When
+from adlayout.config.effective import TOKENS, VARIABLES, Value, effective, load_settings, state_directory
+from adlayout.config.settings import Counting, LayoutRule, Server, Settings, Site, StoreSettings, When
 from adlayout.errors import ConfigError, Fault
 from adlayout.model import Device
 
@@ -60,6 +60,7 @@ def test_the_shipped_file_names_every_key() -> None:
         "sites.default.layouts.0.when.device",
         "cms_token",
         "admin_token",
+        "secret",
     }
 
 
@@ -72,22 +73,25 @@ def test_variables_win_over_the_file(directory: Path) -> None:
     (directory / "adlayout.yaml").write_text(f"{LEAST}server: {{port: 1, timeout_ms: 9}}\nstore:\n")
     env = {
         "ADLAYOUT_REDIS_URL": "redis://store/1",
+        "ADLAYOUT_SHARDS": "4",
         "ADLAYOUT_DATA_DIR": "/var/lib/adlayout",
+        "ADLAYOUT_STATE_DIR": "/var/spool/adlayout",
         "ADLAYOUT_HOST": "0.0.0.0",  # noqa: S104 - a value like any other
         "ADLAYOUT_PORT": "9000",
         "ADLAYOUT_WORKERS": "4",
         "ADLAYOUT_PUBLIC_URL": "https://ads.example.com/",
     }
     settings = load_settings(directory, env)
-    assert (settings.server, settings.store, settings.public_url) == (
+    assert (settings.server, settings.store, settings.counting, settings.public_url) == (
         Server(host="0.0.0.0", port=9000, workers=4, timeout_ms=9),  # noqa: S104
-        StoreSettings(url="redis://store/1", data_dir=Path("/var/lib/adlayout")),
+        StoreSettings(url="redis://store/1", data_dir=Path("/var/lib/adlayout"), shards=4),
+        Counting(state_dir=Path("/var/spool/adlayout")),
         "https://ads.example.com",
     )
 
 
 def test_an_empty_variable_is_not_set(directory: Path) -> None:
-    env = dict.fromkeys((*VARIABLES, "ADLAYOUT_CMS_TOKEN", "ADLAYOUT_CMS_TOKEN_FILE"), "")
+    env = dict.fromkeys((*VARIABLES, *TOKENS, *(f"{name}_FILE" for name in TOKENS)), "")
     assert load_settings(directory, env) == load_settings(directory, {})
 
 
@@ -132,17 +136,130 @@ def test_a_token_comes_from_a_file_without_its_last_line_break(directory: Path, 
             {"ADLAYOUT_CMS_TOKEN_FILE": "/dev/null", "ADLAYOUT_CMS_TOKEN": "a"},
             Fault("environment ADLAYOUT_CMS_TOKEN_FILE", "ADLAYOUT_CMS_TOKEN is set too: keep one of the two"),
         ),
+        *(
+            (
+                {"ADLAYOUT_SECRET": secret},
+                Fault(
+                    "environment ADLAYOUT_SECRET",
+                    "a secret is 16 or more visible ASCII characters, without spaces; a comma parts two of them",
+                ),
+            )
+            for secret in ("x" * 15, f"{'x' * 16},{'y' * 15}", f"{'x' * 16},", f"{'x' * 16}, {'y' * 16}", "ü" * 16)
+        ),
     ],
 )
 def test_a_token_that_cannot_be_one_is_a_fault(directory: Path, env: Mapping[str, str], fault: Fault) -> None:
     assert faults_of(directory, env) == (fault,)
 
 
-def test_no_token_and_no_password_can_be_seen(directory: Path) -> None:
-    env = {"ADLAYOUT_REDIS_URL": "redis://me:hunter2@store/0", "ADLAYOUT_CMS_TOKEN": "swordfish"}
+def test_secrets_come_in_the_order_in_which_they_are_tried(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(f"{'new' * 8},{'old' * 8}\n")
+    settings = load_settings(directory, {"ADLAYOUT_SECRET_FILE": str(tmp_path / "secret")})
+    assert (settings.secrets, load_settings(directory, {}).secrets) == (("new" * 8, "old" * 8), ())
+
+
+def test_no_secret_and_no_password_can_be_seen(directory: Path) -> None:
+    env = {
+        "ADLAYOUT_REDIS_URL": "redis+sentinel://me:hunter2@a:1,b:2/main",
+        "ADLAYOUT_CMS_TOKEN": "swordfish",
+        "ADLAYOUT_SECRET": "abracadabra-sesame",
+    }
     found = effective(directory, env)
     assert "hunter2" not in repr(found.values())
-    assert "swordfish" not in repr((found.values(), found.settings))
+    assert not any(secret in repr((found.values(), found.settings)) for secret in ("swordfish", "sesame"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://store/1",
+        "rediss://store:6380?ssl_ca_certs=/ca.pem",
+        "unix:///run/valkey.sock?db=1",
+        "redis+cluster://a:1,b:2,c:3",
+        "rediss+cluster://me:x@a:1/?ssl_ca_certs=/ca.pem",
+        "redis+sentinel://a:1,b:2/main",
+        "rediss+sentinel://a:1/main/3?username=me",
+    ],
+)
+def test_a_store_may_be_one_server_a_cluster_or_behind_sentinels(directory: Path, url: str) -> None:
+    assert load_settings(directory, {"ADLAYOUT_REDIS_URL": url}).store.url == url
+
+
+CLUSTER = "expected redis+cluster://HOST:PORT,HOST:PORT (a cluster has no numbered databases)"
+SENTINEL = "expected redis+sentinel://HOST:PORT,HOST:PORT/MASTER"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://store", "expected redis://HOST:PORT/DB, rediss://… or unix://PATH"),
+        ("unix+cluster://a", "expected redis://HOST:PORT/DB, rediss://… or unix://PATH"),
+        ("redis+cluster://", CLUSTER),
+        ("redis+cluster://a:1,,b:2", CLUSTER),
+        ("redis+cluster://a:1/2", CLUSTER),
+        ("redis+sentinel://a:1,b:2", SENTINEL),
+        ("redis+sentinel:///main", SENTINEL),
+        ("redis+sentinel://a/main/x", SENTINEL),
+    ],
+)
+def test_an_address_that_leads_to_no_store_is_a_fault(directory: Path, url: str, expected: str) -> None:
+    assert faults_of(directory, {"ADLAYOUT_REDIS_URL": url}) == (
+        Fault("environment ADLAYOUT_REDIS_URL", f'store.url: {expected} (got "{url}")'),
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("counting: {time_zone: Mars/Olympus}", "expected a time zone such as Europe/Berlin"),
+        ("counting: {time_zone: ../UTC}", "expected a time zone such as Europe/Berlin"),
+        ("counting: {reader_days: 0}", "expected at least 1"),
+        ("counting: {hold_s: 3601}", "expected at most 3600"),
+        ("store: {shards: 257}", "expected at most 256"),
+        ("traffic: {data_centres: [10.0.0.1/8]}", "expected a network such as 192.0.2.0/24 or 2001:db8::/32"),
+        ("pacing: {curve: [1, 2]}", "expected at least 24 of them"),
+        (f"pacing: {{curve: {[0] * 24}}}", "one hour at least needs a weight"),
+        (f"pacing: {{curve: {[-1, *[1] * 23]}}}", "expected at least 0"),
+        ("server: {origins: [www.example.com]}", 'expected a scheme and a host, as https://www.example.com, or "*"'),
+        (
+            'server: {origins: ["https://a.example/b"]}',
+            'expected a scheme and a host, as https://www.example.com, or "*"',
+        ),
+    ],
+)
+def test_what_counting_and_pacing_cannot_use_is_a_fault(directory: Path, written: str, message: str) -> None:
+    (directory / "adlayout.yaml").write_text(f"{LEAST}{written}\n")
+    (fault,) = faults_of(directory, {})
+    assert fault.message.partition(": ")[2].partition(" (got ")[0] == message
+
+
+@pytest.mark.parametrize(
+    ("written", "env", "directory_of_state"),
+    [
+        ("", {}, None),
+        ("store: {data_dir: /data}", {"XDG_STATE_HOME": "/state"}, "/data"),
+        ("store: {data_dir: /data}", {"ADLAYOUT_STATE_DIR": "/own"}, "/own"),
+        ("store: {url: redis://a}", {"XDG_STATE_HOME": "/state"}, "/state/adlayout"),
+        ("store: {url: redis://a}", {"HOME": "/home/me"}, "/home/me/.local/state/adlayout"),
+        ("store: {url: redis://a}", {"HOME": "/home/me", "XDG_STATE_HOME": "rel"}, "/home/me/.local/state/adlayout"),
+    ],
+)
+def test_what_happened_is_written_down_where_it_outlives_the_service(
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    written: str,
+    env: Mapping[str, str],
+    directory_of_state: str | None,
+) -> None:
+    (directory / "adlayout.yaml").write_text(f"{LEAST}{written}\n")
+    monkeypatch.setenv("HOME", "/home/me")
+    found = state_directory(load_settings(directory, env), env)
+    assert found == (Path(directory_of_state) if directory_of_state else None)
+
+
+def test_origins_are_compared_as_browsers_write_them(directory: Path) -> None:
+    (directory / "adlayout.yaml").write_text(f'{LEAST}server: {{origins: ["https://WWW.Example.com:444", "*"]}}\n')
+    assert load_settings(directory, {}).server.origins == ("https://www.example.com:444", "*")
 
 
 def test_every_value_tells_where_it_was_set(directory: Path) -> None:

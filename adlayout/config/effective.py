@@ -21,7 +21,9 @@ FILE: Final = "adlayout.yaml"
 
 VARIABLES: Final[Mapping[str, Trail]] = {
     "ADLAYOUT_REDIS_URL": ("store", "url"),
+    "ADLAYOUT_SHARDS": ("store", "shards"),
     "ADLAYOUT_DATA_DIR": ("store", "data_dir"),
+    "ADLAYOUT_STATE_DIR": ("counting", "state_dir"),
     "ADLAYOUT_HOST": ("server", "host"),
     "ADLAYOUT_PORT": ("server", "port"),
     "ADLAYOUT_WORKERS": ("server", "workers"),
@@ -30,9 +32,14 @@ VARIABLES: Final[Mapping[str, Trail]] = {
 TOKENS: Final[Mapping[str, Trail]] = {
     "ADLAYOUT_CMS_TOKEN": ("cms_token",),
     "ADLAYOUT_ADMIN_TOKEN": ("admin_token",),
+    "ADLAYOUT_SECRET": ("secret",),
 }
-_NUMBERS: Final = frozenset({"ADLAYOUT_PORT", "ADLAYOUT_WORKERS"})
-_TOKEN: Final = re.compile(r"[\x21-\x7e]+")
+_NUMBERS: Final = frozenset({"ADLAYOUT_PORT", "ADLAYOUT_WORKERS", "ADLAYOUT_SHARDS"})
+_TOKEN: Final = re.compile(r"[\x21-\x7e]+"), "a token is one or more visible ASCII characters, without spaces"
+_SECRET: Final = (
+    re.compile(r"[\x21-\x2b\x2d-\x7e]{16,}(,[\x21-\x2b\x2d-\x7e]{16,})*"),
+    "a secret is 16 or more visible ASCII characters, without spaces; a comma parts two of them",
+)
 # Kubernetes sets ADLAYOUT_PORT_8080_TCP and the like for a Service named adlayout: far from what is meant here.
 _MISSPELT: Final = 0.85
 
@@ -79,8 +86,8 @@ def load_settings(directory: Path, env: Mapping[str, str]) -> Settings:
 def effective(directory: Path, env: Mapping[str, str]) -> Effective:
     """The settings and where they came from. Raises `ConfigError` with every fault.
 
-    A variable that is empty counts as not set. Tokens may stand in a file that `ADLAYOUT_CMS_TOKEN_FILE` or
-    `ADLAYOUT_ADMIN_TOKEN_FILE` names, and never in `adlayout.yaml`.
+    A variable that is empty counts as not set. Tokens and secrets may stand in a file that a variable such as
+    `ADLAYOUT_CMS_TOKEN_FILE` names, and never in `adlayout.yaml`.
     """
     source = open_source(directory / FILE)
     tokens, faults = _tokens(env)
@@ -96,6 +103,16 @@ def effective(directory: Path, env: Mapping[str, str]) -> Effective:
     return Effective(settings, source, tuple(_misspelt(env)))
 
 
+def state_directory(settings: Settings, env: Mapping[str, str]) -> Path | None:
+    """Where workers write down what happened; None where nothing outlives the service, its embedded store included."""
+    if settings.counting.state_dir is not None:
+        return settings.counting.state_dir
+    if settings.store.url is None:
+        return settings.store.data_dir
+    base = env.get("XDG_STATE_HOME", "")
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "state") / "adlayout"
+
+
 Overrides = dict[Trail, tuple[str, object]]
 
 
@@ -106,13 +123,14 @@ def _overrides(env: Mapping[str, str]) -> Overrides:
 
 
 def _tokens(env: Mapping[str, str]) -> tuple[Overrides, list[Fault]]:
-    """The tokens, and what is wrong with them; no message ever holds one."""
+    """The tokens and secrets, and what is wrong with them; no message ever holds one."""
     overrides: Overrides = {}
     faults: list[Fault] = []
     for name, trail in TOKENS.items():
         origin, token, problem = _token(name, env)
-        if token is not None and not problem and not _TOKEN.fullmatch(token):
-            problem = "a token is one or more visible ASCII characters, without spaces"
+        form, expected = _SECRET if name == "ADLAYOUT_SECRET" else _TOKEN
+        if token is not None and not problem and not form.fullmatch(token):
+            problem = expected
         if problem:
             faults.append(Fault(f"environment {origin}", problem))
         elif token is not None:

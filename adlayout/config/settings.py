@@ -1,69 +1,34 @@
-"""What `adlayout.yaml` may say: the service's sites, server, store and log. Knows no file and no environment.
+"""What `adlayout.yaml` may say: sites, server, store, counting and log. Knows no file and no environment.
 
 The text below a key is what editors show of it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    Strict,
-    StringConstraints,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from adlayout.config.faults import nearest
+from adlayout.config.fields import (
+    Curve,
+    Language,
+    Network,
+    Number,
+    Origin,
+    PublicUrl,
+    StoreUrl,
+    Switch,
+    Text,
+    TimeZone,
+    Whole,
+)
 from adlayout.config.source import Trail
 from adlayout.model import Device
-
-_TAG: Final = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
-
-
-def _language(text: str) -> str:
-    if not re.fullmatch(_TAG[1:-1], text):
-        raise ValueError("expected a language tag such as en or pt-BR")
-    return text
-
-
-def _public_url(text: str) -> str:
-    """The address without a slash at its end."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in text:
-        raise ValueError("expected an address such as https://ads.example.com")
-    return text.rstrip("/")
-
-
-def _store_url(text: str) -> str:
-    if urlsplit(text).scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("expected redis://HOST:PORT/DB, rediss://… or unix://PATH")
-    return text
-
-
-Text = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1)]
-Switch = Annotated[bool, Strict()]
-Whole = Annotated[int, Strict()]
-Language = Annotated[
-    str, StringConstraints(strict=True), AfterValidator(_language), WithJsonSchema({"type": "string", "pattern": _TAG})
-]
-PublicUrl = Annotated[
-    Text, AfterValidator(_public_url), WithJsonSchema({"type": "string", "pattern": "^https?://[^?#@]+$"})
-]
-StoreUrl = Annotated[
-    Text, AfterValidator(_store_url), WithJsonSchema({"type": "string", "pattern": "^(rediss?|unix)://"})
-]
 
 
 def _or_empty(room: type[BaseModel]) -> BeforeValidator:
@@ -113,6 +78,13 @@ class LayoutRule(_Keys):
     """The layout for those articles: the name of a file in layouts/."""
 
 
+class SiteConsent(_Keys):
+    """What holds for readers of whom a request says nothing."""
+
+    default: Literal["granted", "denied"] = "granted"
+    """granted: ads may use what the request says of the reader; denied: they are chosen by the article alone."""
+
+
 class Site(_Keys):
     """One publication: what its pages say of themselves, and which layout an article gets."""
 
@@ -130,6 +102,10 @@ class Site(_Keys):
     """Layouts for some articles; the first rule that holds decides."""
     cache_max_age_s: Annotated[Whole, Field(ge=0, le=31_536_000)] = 60
     """For how long a cache may keep a page that holds nothing made for one reader, in seconds."""
+    blocked_categories: tuple[Text, ...] = ()
+    """Ads that this site does not take: IAB categories, as creatives name them under `cat`."""
+    consent: Annotated[SiteConsent, _or_empty(SiteConsent)] = SiteConsent()
+    """What holds for readers of whom a request says nothing."""
 
     def layout_for(self, section: str | None, tags: Collection[str], device: Device) -> str:
         """The layout of the first rule that holds, else the site's own."""
@@ -150,21 +126,66 @@ class Server(_Keys):
     """The largest body that is taken, in bytes."""
     timeout_ms: Annotated[Whole, Field(ge=1, le=60_000)] = 250
     """How long a page may take where the request sets no timeout_ms; after that it goes out with the ads it has."""
-    body_timeout_s: Annotated[float, Strict(), Field(gt=0, le=300, allow_inf_nan=False)] = 5.0
+    body_timeout_s: Annotated[Number, Field(gt=0, le=300, allow_inf_nan=False)] = 5.0
     """How long a caller may take to send its body."""
+    origins: tuple[Origin, ...] = ()
+    """Which sites' scripts may call the public routes (CORS): https://www.example.com, or "*" for every site."""
 
 
 class StoreSettings(_Keys):
-    """Where the inventory is; without an address a store is started beside the service."""
+    """Where the inventory and the counters are; without an address a store is started beside the service."""
 
     url: StoreUrl | None = None
-    """redis://HOST:PORT/DB, rediss:// for TLS, unix://PATH; null starts an embedded Valkey for this machine."""
+    """redis://HOST:PORT/DB, rediss:// (TLS), unix://PATH, redis+cluster://… or redis+sentinel://…; null: embedded."""
     data_dir: Path | None = None
     """Where the embedded Valkey keeps its data; null forgets everything at the end."""
     timeout_ms: Annotated[Whole, Field(ge=1, le=10_000)] = 80
     """How long an answer of the store is waited for."""
+    page_timeout_ms: Annotated[Whole, Field(ge=1, le=10_000)] = 30
+    """How long a page waits for the store before it goes out with the ads that need no counter."""
     poll_ms: Annotated[Whole, Field(ge=50, le=60_000)] = 250
     """How often the store is asked whether the inventory changed."""
+    shards: Annotated[Whole, Field(ge=1, le=256)] = 1
+    """Into how many parts the counters are split, each on one node of a cluster; the same in every worker."""
+
+
+class Counting(_Keys):
+    """How served ads, views and clicks are counted, and for how long what is known of them is kept."""
+
+    state_dir: Path | None = None
+    """Where workers write down what happened until the store has it; null: beside the embedded store, else at home."""
+    time_zone: TimeZone = "UTC"
+    """The time zone of days: of daily caps, of pacing and of reports."""
+    hold_s: Annotated[Whole, Field(ge=1, le=3600)] = 60
+    """For how long an ad of a page that was not seen yet takes up its place in a limit, in seconds."""
+    token_hours: Annotated[Whole, Field(ge=1, le=168)] = 2
+    """For how long after a page its views and clicks count, in hours."""
+    stream_length: Annotated[Whole, Field(ge=1, le=1_000_000_000)] = 1_000_000
+    """How many events the store keeps for those who read them, about."""
+    hourly_days: Annotated[Whole, Field(ge=1, le=400)] = 14
+    """For how long the counts of each hour are kept, in days."""
+    reader_days: Annotated[Whole, Field(ge=1, le=400)] = 90
+    """For how long one salt stands between a reader and what is counted for them, in days; caps reach no further."""
+    spool_max_mb: Annotated[Whole, Field(ge=1, le=1_048_576)] = 1024
+    """How much a worker writes down while the store is away, in MiB; what comes after that is lost, and told."""
+
+
+class Traffic(_Keys):
+    """What is counted apart because no reader is behind it."""
+
+    data_centres: tuple[Network, ...] = ()
+    """Networks of machines: 192.0.2.0/24, 2001:db8::/32."""
+    events_per_minute: Annotated[Whole, Field(ge=1, le=1_000_000)] = 600
+    """How many events of one address count in a minute."""
+
+
+class Pacing(_Keys):
+    """How flights with a goal or a daily cap are spread over the day."""
+
+    curve: Curve = (1.0,) * 24
+    """24 weights, from midnight on: how much of a day runs in each hour where a flight's delivery_rate is curve."""
+    every_s: Annotated[Number, Field(ge=0.05, le=3600, allow_inf_nan=False)] = 10.0
+    """How often it is worked out, in seconds."""
 
 
 class Log(_Keys):
@@ -179,7 +200,7 @@ class Log(_Keys):
 
 
 class Settings(_Keys):
-    """The whole of `adlayout.yaml`, and the two tokens, which come from the environment only."""
+    """The whole of `adlayout.yaml`, and the secrets, which come from the environment only."""
 
     version: Literal[1]
     """The form of this file, always 1."""
@@ -192,11 +213,23 @@ class Settings(_Keys):
     server: Annotated[Server, _or_empty(Server)] = Server()
     """Where the service listens and what it takes from callers."""
     store: Annotated[StoreSettings, _or_empty(StoreSettings)] = StoreSettings()
-    """Where campaigns, flights and creatives are kept."""
+    """Where campaigns, flights, creatives and counters are kept."""
+    counting: Annotated[Counting, _or_empty(Counting)] = Counting()
+    """How served ads, views and clicks are counted."""
+    traffic: Annotated[Traffic, _or_empty(Traffic)] = Traffic()
+    """What is counted apart because no reader is behind it."""
+    pacing: Annotated[Pacing, _or_empty(Pacing)] = Pacing()
+    """How flights with a goal or a daily cap are spread over the day."""
     log: Annotated[Log, _or_empty(Log)] = Log()
     """What is written to standard error."""
     cms_token: SkipJsonSchema[str | None] = Field(default=None, repr=False)
     admin_token: SkipJsonSchema[str | None] = Field(default=None, repr=False)
+    secret: SkipJsonSchema[str | None] = Field(default=None, repr=False)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What page tokens are signed with: the first signs, all hold, readers' keys come from the last."""
+        return tuple(self.secret.split(",")) if self.secret else ()
 
     def site(self, name: str | None) -> Site:
         """The site of this name, else the default one."""
