@@ -14,6 +14,7 @@ from adlayout.checks import wrong_selectors
 from adlayout.config.faults import nearest
 from adlayout.config.read import validate
 from adlayout.config.settings import Site
+from adlayout.decision.draft import draft
 from adlayout.decision.settle import settle
 from adlayout.decision.shortlist import shortlist
 from adlayout.decision.targeting import PageFacts
@@ -188,7 +189,7 @@ class Composer:
             kv=request.attributes,
         )
         seed = request.seed or request.request_id or token_hex(8)
-        return settle(shortlist(work.stock.inventory, slots, facts, now=now, seed=seed))
+        return settle(draft(shortlist(work.stock.inventory, slots, facts, now=now, seed=seed)))
 
     def _rendered(self, work: Work, laid: Laid, decisions: tuple[Decision, ...], timings_ms: Timings) -> Page:
         started = perf_counter()

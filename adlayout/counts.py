@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 
 class Event(StrEnum):
@@ -92,11 +92,15 @@ class Refused(NamedTuple):
     until_ms: int | None = None
 
 
+# Who may stand in which slot: slot id, creative id, flight id.
+Pick: TypeAlias = tuple[str, str, str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """Who may stand where: (slot id, creative id, flight id) each; what they hold expires with `bucket`."""
+    """Who may stand where; what they hold expires with `bucket`."""
 
-    picks: tuple[tuple[str, str, str | None], ...]
+    picks: tuple[Pick, ...]
     bucket: int
     revision: int
     refused: tuple[Refused, ...] = ()

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adlayout.decision.draft import draft
 from adlayout.decision.explain import explain
 from adlayout.decision.files import merged, parse_inventory
 from adlayout.decision.inventory import BadRow, Inventory, read_inventory, without
@@ -166,6 +167,10 @@ def test_every_documented_field_is_taken_and_kept() -> None:
         ("in-article",),
         ("300x250", "fluid"),
         "en-GB",
+        adomain=("acme.example",),
+        cat=("IAB2",),
+        view_trackers=("https://t.example/v",),
+        click_trackers=("https://t.example/c",),
     )
 
 
@@ -452,4 +457,4 @@ def test_a_row_is_read_or_named_and_pages_are_decided(spoil: str, data: st.DataO
     "".join(row.message + row.id for row in bad).encode()
     now, facts = datetime(2026, 3, 2, 12, tzinfo=UTC), PageFacts(section="sport", url="https://[::")
     lists = shortlist(inventory, [Slot("s", SlotStyle())], facts, now=now, seed="s")
-    assert len(explain(inventory, lists, facts, now=now)) == len(settle(lists)) == 1
+    assert len(explain(inventory, lists, facts, now=now)) == len(settle(draft(lists))) == 1

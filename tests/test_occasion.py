@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adlayout.decision.asked import Answer
+from adlayout.decision.draft import draft
 from adlayout.decision.field import Candidate, Field, Lots, tier_of
 from adlayout.decision.inventory import Inventory, read_inventory
 from adlayout.decision.kept import Kept
 from adlayout.decision.lineup import Kind
 from adlayout.decision.settle import settle
-from adlayout.decision.shortlist import Shortlist, shortlist
+from adlayout.decision.shortlist import Shortlist, shortlist, tiers
 from adlayout.decision.targeting import PageFacts
 from adlayout.model import Filled, Slot, SlotStyle
 from adlayout.rows import Rows
@@ -123,10 +124,10 @@ def test_a_list_that_is_read_in_part_begins_as_the_whole(lists: tuple[Shortlist,
 
 
 @given(shortlists(), st.sets(st.sampled_from("abcde")))
-def test_the_first_that_is_not_taken_is_that_of_the_whole_list(lists: tuple[Shortlist, ...], taken: set[str]) -> None:
-    assert [entry.fresh(taken) for entry in lists] == [
-        next((candidate for candidate in entry.candidates() if candidate.creative not in taken), None)
-        for entry in lists
+def test_the_first_that_is_not_taken_is_that_of_the_whole_tier(lists: tuple[Shortlist, ...], taken: set[str]) -> None:
+    left = [(tier, seed) for _, tier, seed in tiers(lists) if not tier.creatives <= taken]
+    assert [tier.fresh(seed, taken) for tier, seed in left] == [
+        next(candidate for candidate in tier.draw(seed) if candidate.creative not in taken) for tier, seed in left
     ]
 
 
@@ -139,15 +140,15 @@ def test_the_first_of_the_house_is_that_of_the_whole_list(lists: tuple[Shortlist
 
 @given(shortlists(), st.integers(0, 9))
 def test_a_page_is_the_same_whoever_read_its_lists_before(lists: tuple[Shortlist, ...], most: int) -> None:
-    before = settle(lists)
+    before = settle(draft(lists))
     for entry in reversed(lists):
         tuple(islice(entry.candidates(), most))
-    assert settle(lists) == before
+    assert settle(draft(lists)) == before
 
 
 @given(shortlists())
 def test_no_creative_stands_twice_but_one_of_the_house(lists: tuple[Shortlist, ...]) -> None:
-    decisions = settle(lists)
+    decisions = settle(draft(lists))
     booked = [one.creative for one in decisions if isinstance(one, Filled) and not one.house]
     assert len(booked) == len(set(booked))
     assert [one.slot for one in decisions] == [entry.slot for entry in lists]
@@ -183,7 +184,7 @@ def flight(id: str, *creatives: str, **wishes: Any) -> Fields:
 def creatives(stock: Inventory, slots: int, facts: PageFacts = SPORT, seed: str = "s") -> list[str | None]:
     """Who stands on a page of so many equal slots."""
     page = [Slot(f"s{n}", SlotStyle()) for n in range(slots)]
-    decisions = settle(shortlist(stock, page, facts, now=MOMENTS[0], seed=seed))
+    decisions = settle(draft(shortlist(stock, page, facts, now=MOMENTS[0], seed=seed)))
     return [one.creative if isinstance(one, Filled) else None for one in decisions]
 
 

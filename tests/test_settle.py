@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from adlayout.decision.draft import draft
 from adlayout.decision.field import Candidate, Field, Lots, tier_of
 from adlayout.decision.settle import settle
 from adlayout.decision.shortlist import Shortlist
@@ -29,7 +30,7 @@ def listed(names: str) -> Field:
 def page(*lists: str) -> list[str]:
     """Settles lists such as "a b H": who stands in each slot, or why nobody does."""
     shortlists = [Shortlist(slot(n), listed(names), "s") for n, names in enumerate(lists)]
-    decisions = settle(shortlists)
+    decisions = settle(draft(shortlists))
     assert [decision.slot for decision in decisions] == [entry.slot for entry in shortlists]
     return [decision.creative if isinstance(decision, Filled) else decision.reason.value for decision in decisions]
 
@@ -53,7 +54,7 @@ def test_settling(lists: tuple[str, ...], expect: list[str], why: str) -> None:
 
 def test_a_decision_carries_what_the_candidate_was() -> None:
     lists = [Shortlist(slot(1), listed("a"), "s"), Shortlist(slot(2), (), "s")]
-    assert settle(lists) == (
+    assert settle(draft(lists)) == (
         Filled(slot(1), "a", "f-a", "c", house=False, format="300x250"),
         Empty(slot(2), Unfilled.NO_CANDIDATE),
     )

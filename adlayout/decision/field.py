@@ -9,17 +9,26 @@ from itertools import accumulate
 from typing import TypeAlias
 
 from adlayout.decision.draw import PLAIN_DRAWS, hit, numbers, order, words
+from adlayout.decision.limits import Terms
+
+# A tier's place among all: its priority, and within it the lottery before those that bid.
+Rank: TypeAlias = tuple[int, int, float]
+HOUSE_RANK: Rank = (99, 0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A creative that may stand in a slot; without a flight it is a house creative. `format` is one that fits."""
+    """A creative that may stand in a slot; without a flight it is a house creative. `format` is one that fits.
+
+    `terms` is None where it may stand wherever its creative does not stand yet.
+    """
 
     creative: str
     format: str
     flight: str | None
     campaign: str | None
     house: bool
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +48,47 @@ class Lots:
 class Tier:
     """The lots of flights of one priority, one at least, with the weights of the flights summed up.
 
-    `creatives` are those of all its candidates; `house` says whether one of them is of the house, and `single`
-    whether there is but one in each lot.
+    `creatives` are those of all its candidates; `house` says whether one of them is of the house, `single` whether
+    there is but one in each lot, and `plain` that none has terms. `booked` are lots of flights that run in a share of
+    all slots, 0 to 1, whatever the weights of the others.
     """
 
+    rank: Rank
     lots: tuple[Lots, ...]
     sums: tuple[float, ...]
     creatives: frozenset[str]
     house: bool
     single: bool
+    plain: bool
+    booked: tuple[tuple[float, Lots], ...] = ()
 
     def draw(self, seed: str) -> Iterator[Candidate]:
-        """The candidates flight by flight, in the order of the lottery; what is not read is not drawn."""
+        """The candidates flight by flight, in the order of the lottery; what is not read is not drawn.
+
+        A booked flight comes first in its share of the draws and in no other; where shares add up to more than all
+        there is, each gets less. What is left of the tier may be nobody's: then the next tier has it.
+        """
         draws = numbers(seed)
-        for at in order(self.sums, draws):
-            yield from self.lots[at].draw(draws)
+        if self.booked:
+            winner = self._booked(next(draws))
+            if winner is not None:
+                yield from winner.draw(draws)
+        if self.lots:
+            for at in order(self.sums, draws):
+                yield from self.lots[at].draw(draws)
+
+    def _booked(self, point: float) -> Lots | None:
+        point *= max(1.0, sum(share for share, _ in self.booked))
+        for share, lots in self.booked:
+            if point < share:
+                return lots
+            point -= share
+        return None
+
+    def of_flight(self, flight: str | None) -> tuple[Candidate, ...]:
+        """Those of one flight."""
+        lots = (*self.lots, *(lots for _, lots in self.booked))
+        return next((lot.candidates for lot in lots if lot.candidates[0].flight == flight), ())
 
     def fresh(self, seed: str, taken: AbstractSet[str]) -> Candidate:
         """The first of `draw` whose creative is not taken; one must be left."""
@@ -79,15 +114,25 @@ class Tier:
         return candidate
 
 
-def tier_of(lots: Sequence[Lots], weights: Iterable[float]) -> Tier:
-    """The tier of these lots, whose flights have these weights."""
-    every = [candidate for lot in lots for candidate in lot.candidates]
+def tier_of(
+    lots: Sequence[Lots],
+    weights: Iterable[float],
+    *,
+    rank: Rank = HOUSE_RANK,
+    booked: Iterable[tuple[float, Lots]] = (),
+) -> Tier:
+    """The tier of these lots, whose flights have these weights, and of those that are booked a share."""
+    shares = tuple(booked)
+    every = [candidate for lot in (*lots, *(lot for _, lot in shares)) for candidate in lot.candidates]
     return Tier(
+        rank,
         tuple(lots),
         tuple(accumulate(weights)),
         frozenset([candidate.creative for candidate in every]),
         house=any(candidate.house for candidate in every),
         single=len(every) == len(lots),
+        plain=not shares and all(candidate.terms is None for candidate in every),
+        booked=shares,
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from itertools import accumulate, groupby
 
 from adlayout.decision.field import Candidate, Lots, tier_of
 from adlayout.decision.inventory import Candidacy, Flight
-from adlayout.decision.lineup import Choosy, Kind, Lineup, Rank
+from adlayout.decision.lineup import Choosy, Kind, Lineup, Row, tier_at
 from adlayout.decision.reasons import FlightReason
 from adlayout.decision.targeting import Objection
 
@@ -18,6 +19,8 @@ def judge(candidacy: Candidacy, kind: Kind) -> str | Objection:
     creative = candidacy.creative
     if candidacy.barred:
         return Objection(candidacy.barred, "a creative that may run", f"{creative.id}: {candidacy.barred}")
+    if kind.blocked and (blocked := _blocked(creative.cat, kind.blocked)):
+        return Objection(FlightReason.BLOCKED_CATEGORY, f"not {', '.join(sorted(kind.blocked))}", blocked)
     if creative.slot_types and kind.type not in creative.slot_types:
         return Objection(FlightReason.SLOT_TYPE, " or ".join(creative.slot_types), kind.type)
     if creative.lang and creative.lang.casefold() not in kind.languages:
@@ -28,33 +31,47 @@ def judge(candidacy: Candidacy, kind: Kind) -> str | Objection:
     return Objection(FlightReason.SIZE, " or ".join(creative.formats), ", ".join(kind.formats))
 
 
+def _blocked(categories: Iterable[str], blocked: Collection[str]) -> str | None:
+    """The first category that is blocked, itself or what it is a part of: IAB7-39 is a part of IAB7."""
+    for category in categories:
+        name = category.casefold()
+        if any(name == one or name.startswith(f"{one}-") for one in blocked):
+            return category
+    return None
+
+
 def line_up(flights: Iterable[Flight], house: Iterable[Candidacy], kind: Kind) -> Lineup:
     """All of the flights, which come by tier and id, and of the house that fit a kind of slot."""
     fits = (
         (flight, _lots(flight, flight.candidacies, kind)) for flight in flights if flight.targeting.takes(kind.places)
     )
-    ranks: list[Rank] = []
+    rows: list[Row] = []
     choosy: list[Choosy] = []
-    for _, group in groupby((pair for pair in fits if pair[1].candidates), key=lambda pair: pair[0].priority):
+    for _, group in groupby((pair for pair in fits if pair[1].candidates), key=lambda pair: pair[0].rank):
         entries = tuple(group)
         wishes = [(at, flight.targeting) for at, (flight, _) in enumerate(entries) if flight.targeting.choosy]
-        choosy += [Choosy(len(ranks), at, targeting) for at, targeting in wishes]
+        choosy += [Choosy(len(rows), at, targeting) for at, targeting in wishes]
         always = sorted({*range(len(entries))} - {at for at, _ in wishes})
-        ranks.append(_rank(entries, always))
+        rows.append(_row(entries, always))
     fallback = _lots(None, house, kind)
     return Lineup(
-        tuple(ranks),
+        tuple(rows),
         tuple(choosy),
         *_seekers(choosy),
         house=(tier_of((fallback,), (1.0,)),) if fallback.candidates else (),
     )
 
 
-def _rank(entries: Sequence[tuple[Flight, Lots]], always: Sequence[int]) -> Rank:
-    lots = tuple(lots for _, lots in entries)
-    weights = tuple(flight.row.weight for flight, _ in entries)
-    base = tier_of([lots[at] for at in always], [weights[at] for at in always]) if always else None
-    return Rank(lots, weights, tuple(always), base)
+def _row(entries: Sequence[tuple[Flight, Lots]], always: Sequence[int]) -> Row:
+    row = Row(
+        rank=entries[0][0].rank,
+        lots=tuple(lots for _, lots in entries),
+        weights=tuple(flight.row.weight for flight, _ in entries),
+        shares=tuple(flight.share for flight, _ in entries),
+        always=tuple(always),
+        base=None,
+    )
+    return replace(row, base=tier_at(row, always)) if always else row
 
 
 def _seekers(choosy: Sequence[Choosy]) -> tuple[dict[str, dict[str, list[int]]], list[int]]:
@@ -86,4 +103,5 @@ def _candidate(flight: Flight | None, candidacy: Candidacy, form: str) -> Candid
     creative = candidacy.creative
     if flight is None:
         return Candidate(creative.id, form, None, None, house=True)
-    return Candidate(creative.id, form, flight.id, flight.campaign.id, house=flight.house or creative.house)
+    house = flight.house or creative.house
+    return Candidate(creative.id, form, flight.id, flight.campaign.id, house, candidacy.terms)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import TypeVar
 
 from adlayout.config.read import validate_json
+from adlayout.counts import Event
 from adlayout.decision.asked import Asked, ask
+from adlayout.decision.field import Rank
 from adlayout.decision.kept import Kept
+from adlayout.decision.limits import Terms, caps_of, compile_terms
 from adlayout.decision.reasons import FlightReason
 from adlayout.decision.schema import PRIORITIES, CampaignRow, CreativeRow, FieldsRow, FlightRow, ImageRow
 from adlayout.decision.targeting import Targeting, compile_targeting
@@ -18,6 +22,8 @@ from adlayout.model import Creative, Html, Image, Native
 from adlayout.rows import Rows
 
 _MOST_TOLD = 8  # faults of one row
+# What display ads get where nothing is known of one yet.
+USUAL_CTR = 0.001
 
 _R = TypeVar("_R", CampaignRow, FlightRow, CreativeRow)
 
@@ -33,18 +39,23 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Candidacy:
-    """A creative as a flight runs it; `barred` says why it may not run, and is None where it may."""
+    """A creative as a flight runs it; `barred` says why it may not run, and is None where it may.
+
+    `terms` are what it must heed on a page.
+    """
 
     creative: Creative
     weight: float
     barred: FlightReason | None
+    terms: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Flight:
     """A flight joined with its campaign: the narrower of both windows, active only if both are.
 
-    `row` and `campaign` hold all that was written.
+    `row` and `campaign` hold all that was written. `ecpm` is what a thousand views are worth; those that bid stand by
+    it, behind the lottery of their priority.
     """
 
     id: str
@@ -57,19 +68,33 @@ class Flight:
     house: bool
     targeting: Targeting
     candidacies: tuple[Candidacy, ...]
+    ecpm: float = 0.0
+
+    @property
+    def rank(self) -> Rank:
+        """Its place among all tiers."""
+        bids = self.row.line_item_type == "price_priority"
+        return (self.priority, 1, -self.ecpm) if bids else (self.priority, 0, 0.0)
+
+    @property
+    def share(self) -> float:
+        """The share of all slots that it is booked, 0 to 1; 0 where it is not booked so."""
+        goal = self.row.goal
+        return goal.units / 100 if goal and goal.type == "percentage" else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All that may run: creatives by id, flights by tier and id, house creatives that need no flight.
+    """All that may run: creatives by id, flights by rank and id, house creatives that need no flight.
 
-    `asked` is what they ask of pages, and `kept` what pages worked out.
+    `asked` is what they ask of pages, `kept` what pages worked out, and `by_id` the flights by their ids.
     """
 
     creatives: Mapping[str, Creative]
     flights: tuple[Flight, ...]
     house: tuple[Candidacy, ...]
     asked: Asked = field(init=False, repr=False, compare=False)
+    by_id: Mapping[str, Flight] = field(init=False, repr=False, compare=False)
     kept: Kept = field(init=False, repr=False, compare=False, default_factory=Kept)
 
     def __post_init__(self) -> None:
@@ -80,25 +105,34 @@ class Inventory:
             [creative.lang.casefold() for creative in self.creatives.values() if creative.lang],
         )
         object.__setattr__(self, "asked", asked)
+        object.__setattr__(self, "by_id", {flight.id: flight for flight in self.flights})
+
+    def caps_of(self, flight: str | None, creative: str, event: Event) -> tuple[tuple[str, int], ...]:
+        """What an event counts for its reader; nothing where the flight is gone."""
+        found = self.by_id.get(flight) if flight else None
+        return caps_of(found.row, found.campaign, creative, event) if found else ()
 
 
 EMPTY = Inventory({}, (), ())
 
 
-def read_inventory(rows: Rows) -> tuple[Inventory, tuple[BadRow, ...]]:
+def read_inventory(
+    rows: Rows, *, ctr: Mapping[str, float] = MappingProxyType({})
+) -> tuple[Inventory, tuple[BadRow, ...]]:
     """Reads every row; one that does not hold is named and left out, and takes no other with it.
 
-    A flight that names an unknown creative runs with its others; without its campaign it does not run.
+    A flight that names an unknown creative runs with its others; without its campaign it does not run. `ctr` are the
+    click-through rates of flights that are paid by the click, as far as they are known.
     """
     bad: list[BadRow] = []
     campaigns = _read("campaign", rows.campaigns, CampaignRow, bad)
     creatives = _read("creative", rows.creatives, CreativeRow, bad)
     flights = _read("flight", rows.flights, FlightRow, bad)
     run = {id: _candidacy(row) for id, row in creatives.items()}
-    joined = [flight for row in flights.values() if (flight := _join(row, campaigns, run, bad))]
+    joined = [flight for row in flights.values() if (flight := _join(row, campaigns, run, bad, ctr))]
     inventory = Inventory(
         creatives={id: candidacy.creative for id, candidacy in run.items()},
-        flights=tuple(sorted(joined, key=lambda flight: (flight.priority, flight.id))),
+        flights=tuple(sorted(joined, key=lambda flight: (flight.rank, flight.id))),
         house=tuple(run[id] for id in sorted(run) if run[id].creative.house),
     )
     return inventory, tuple(bad)
@@ -146,7 +180,11 @@ def _readable(id: str) -> str:
 
 
 def _join(
-    row: FlightRow, campaigns: Mapping[str, CampaignRow], run: Mapping[str, Candidacy], bad: list[BadRow]
+    row: FlightRow,
+    campaigns: Mapping[str, CampaignRow],
+    run: Mapping[str, Candidacy],
+    bad: list[BadRow],
+    ctr: Mapping[str, float],
 ) -> Flight | None:
     unknown = [share.id for share in row.creatives if share.id not in run]
     bad.extend(BadRow("flight", row.id, f'creatives: no creative "{id}" that holds; left out') for id in unknown)
@@ -156,6 +194,7 @@ def _join(
         return None
     if len(unknown) == len(row.creatives):
         return None
+    together = tuple(share.id for share in row.creatives if share.id in run and run[share.id].barred is None)
     starts = [time for time in (row.start_time, campaign.start_time) if time]
     ends = [time for time in (row.end_time, campaign.end_time) if time]
     return Flight(
@@ -169,11 +208,21 @@ def _join(
         house=row.line_item_type == "house",
         targeting=compile_targeting(row.targeting),
         candidacies=tuple(
-            replace(run[share.id], weight=1.0 if row.creative_rotation == "even" else share.weight)
+            replace(
+                run[share.id],
+                weight=1.0 if row.creative_rotation == "even" else share.weight,
+                terms=compile_terms(row, campaign, share.id, together),
+            )
             for share in row.creatives
             if share.id in run
         ),
+        ecpm=_ecpm(row, ctr.get(row.id, USUAL_CTR)),
     )
+
+
+def _ecpm(row: FlightRow, ctr: float) -> float:
+    """What a thousand views are worth; nothing is known of a flat rate."""
+    return {"cpm": row.price, "cpc": row.price * ctr * 1000, "flat": 0.0}[row.rate_type]
 
 
 def _candidacy(row: CreativeRow) -> Candidacy:
@@ -185,6 +234,10 @@ def _candidacy(row: CreativeRow) -> Candidacy:
         formats=row.formats or (_own_format(row.image),),
         lang=row.lang,
         house=row.house,
+        adomain=row.adomain,
+        cat=row.cat,
+        view_trackers=row.trackers.view,
+        click_trackers=row.trackers.click,
     )
     return Candidacy(creative, 1.0, None if row.active else FlightReason.INACTIVE)
 

@@ -16,11 +16,12 @@ from adlayout.model import Slot
 class Occasion:
     """A page's facts and the moment, asked once for all that flights want to know."""
 
-    __slots__ = ("_answer", "_fields", "_inventory", "_languages", "_now", "_values")
+    __slots__ = ("_answer", "_blocked", "_fields", "_inventory", "_languages", "_now", "_values")
 
     def __init__(self, inventory: Inventory, facts: PageFacts, now: datetime) -> None:
         self._inventory, self._values, self._now = inventory, PageValues(facts), now
         self._answer = inventory.asked.answer(self._values, now)
+        self._blocked = facts.blocked
         self._languages = inventory.asked.spoken(facts.language)
         self._fields: dict[tuple[str, tuple[str, ...], frozenset[str]], Field] = {}
 
@@ -35,7 +36,7 @@ class Occasion:
 
     def kind_of(self, slot: Slot) -> Kind:
         """What decides which creatives fit."""
-        return Kind(slot.style.type, slot.style.formats, self._languages, self._places(slot))
+        return Kind(slot.style.type, slot.style.formats, self._languages, self._places(slot), self._blocked)
 
     def refuse(self, flight: Flight) -> Objection | None:
         """Why a flight runs nowhere on the page, None where it may run."""

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import NamedTuple
 
-from adlayout.decision.field import Candidate, Field
+from adlayout.decision.field import Candidate, Field, Tier
 from adlayout.decision.inventory import Inventory
 from adlayout.decision.occasion import Occasion
 from adlayout.decision.targeting import PageFacts
@@ -36,15 +36,6 @@ class Shortlist(NamedTuple):
             yield from tier.draw(seed)
             seed += _NEXT
 
-    def fresh(self, taken: AbstractSet[str]) -> Candidate | None:
-        """The first candidate whose creative is not taken."""
-        seed = self.seed
-        for tier in self.field:
-            if not tier.creatives <= taken:
-                return tier.fresh(seed, taken)
-            seed += _NEXT
-        return None
-
     def house(self) -> Candidate | None:
         """The first candidate of the house."""
         seed = self.seed
@@ -54,6 +45,17 @@ class Shortlist(NamedTuple):
                 return found if found.house else next(one for one in tier.draw(seed) if one.house)
             seed += _NEXT
         return None
+
+
+def tiers(shortlists: Sequence[Shortlist]) -> list[tuple[int, Tier, str]]:
+    """Every tier of every slot, the best first and in the order of the slots: (slot's index, tier, its seed)."""
+    found: list[tuple[int, Tier, str]] = []
+    for at, entry in enumerate(shortlists):
+        seed = entry.seed
+        for tier in entry.field:
+            found.append((at, tier, seed))
+            seed += _NEXT
+    return sorted(found, key=lambda one: one[1].rank)
 
 
 def shortlist(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -12,9 +12,15 @@ from adlayout.decision.reasons import FlightReason
 from adlayout.decision.schema import DAYS, TargetingRow, Terms, zone
 from adlayout.model import Slot
 
+_WITHHELD: Final = "not told without the reader's consent"
+
 
 class PageFacts(NamedTuple):
-    """What targeting may know of a page and its reader; None and empty where nobody said."""
+    """What targeting may know of a page and its reader; None and empty where nobody said.
+
+    `blocked` are the categories that the site does not take, case-folded. `withheld` says that the reader consents to
+    no choice by who reads, so that country and the caller's own keys are not told.
+    """
 
     site: str | None = None
     section: str | None = None
@@ -25,6 +31,12 @@ class PageFacts(NamedTuple):
     url: str | None = None
     language: str | None = None
     kv: tuple[tuple[str, str], ...] = ()
+    blocked: frozenset[str] = frozenset()
+    withheld: bool = False
+
+    def without_reader(self) -> PageFacts:
+        """The same of a reader who consents to no choice by who reads."""
+        return self._replace(country=None, kv=(), withheld=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +112,11 @@ class Targeting:
         """The first wish that the page or the moment does not meet."""
         if self.hours and (objection := self.hours.refuse(now)):
             return objection
-        return _first(self.page, values.of)
+        for term in self.page:
+            if objection := term.refuse(values.of(term.key)):
+                withheld = values.withheld and (term.key == "country" or term.key.startswith("kv."))
+                return replace(objection, reason=FlightReason.CONSENT, actual=_WITHHELD) if withheld else objection
+        return None
 
     def met(self, values: PageValues, now: datetime) -> bool:
         """The same as a claim, for where nobody reads the words."""
@@ -111,7 +127,7 @@ class Targeting:
     def refuse_slot(self, slot: Slot) -> Objection | None:
         """The first wish that the slot does not meet."""
         found = places_of(slot)
-        return _first(self.slot, lambda _: found)
+        return next((objection for term in self.slot if (objection := term.refuse(found))), None)
 
     def takes(self, places: frozenset[str]) -> bool:
         """The same as a claim on what a slot is called."""
@@ -121,10 +137,11 @@ class Targeting:
 class PageValues:
     """A page's facts, case-folded, each worked out when the first flight asks."""
 
-    __slots__ = ("_facts", "_known")
+    __slots__ = ("_facts", "_known", "withheld")
 
     def __init__(self, facts: PageFacts) -> None:
         self._facts = facts
+        self.withheld = facts.withheld
         self._known: dict[str, frozenset[str]] = {}
 
     def of(self, key: str) -> frozenset[str]:
@@ -169,13 +186,6 @@ def _hours(row: TargetingRow) -> Hours | None:
     hours = row.hours or range(24)
     said = " ".join((*row.days, *(f"{hour}:00" for hour in row.hours), row.timezone))
     return Hours(frozenset(day * 24 + hour for day in days for hour in hours), zone(row.timezone), said)
-
-
-def _first(terms: Iterable[Term], values: Callable[[str], Collection[str]]) -> Objection | None:
-    for term in terms:
-        if objection := term.refuse(values(term.key)):
-            return objection
-    return None
 
 
 def _folded(values: Iterable[str]) -> frozenset[str]:
