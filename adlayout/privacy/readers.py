@@ -1,0 +1,58 @@
+"""Under which names the store knows a reader: a hash whose salt changes, so that no key can be led back to a unit.
+
+A salt stands for `reader_days`, and what was counted under the one before is still found: nothing that is counted for
+longer than that may rely on these keys.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
+
+from adlayout.counts import Reader
+
+_DAY_S: Final = 86_400
+_KEY_BYTES: Final = 16
+_KEPT_BITS: Final = {4: 16, 6: 48}  # of an address
+
+
+def reader(unit: str, secrets: Sequence[str], now: datetime, reader_days: int) -> Reader:
+    """The reader's keys under the salt of this period and of the one before.
+
+    Salts come from the last of the secrets, so that one can be put before it and no reader is forgotten.
+    """
+    period = _period(now, reader_days)
+    return Reader(_key(unit, secrets[-1], period), _key(unit, secrets[-1], period - 1))
+
+
+def all_keys(unit: str, secrets: Sequence[str], now: datetime, reader_days: int) -> tuple[str, ...]:
+    """Every key under which something may be kept of the reader, whichever secret was the last one."""
+    return tuple(key for secret in secrets for key in reader(unit, (secret,), now, reader_days))
+
+
+def truncated(ip: str) -> str | None:
+    """The network that an address is of, not the address: /16, or /48 of IPv6; None where it is no address."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or IPv6Address(int(address))
+    return str(ip_network((address, _KEPT_BITS[address.version]), strict=False).network_address)
+
+
+def _period(now: datetime, reader_days: int) -> int:
+    return int(now.timestamp() // (reader_days * _DAY_S))
+
+
+def _key(unit: str, secret: str, period: int) -> str:
+    return hmac.digest(_salt(secret, period), unit.encode("utf-8", "surrogatepass"), "sha256")[:_KEY_BYTES].hex()
+
+
+@lru_cache(maxsize=64)
+def _salt(secret: str, period: int) -> bytes:
+    return hmac.digest(secret.encode(), f"adlayout reader salt {period}".encode(), "sha256")
