@@ -16,7 +16,7 @@ from adlayout.decision.explain import explain
 from adlayout.decision.files import merged, parse_inventory
 from adlayout.decision.inventory import BadRow, Inventory, read_inventory, without
 from adlayout.decision.reasons import FlightReason
-from adlayout.decision.settle import settle
+from adlayout.decision.settle import Settled, Word, settle
 from adlayout.decision.shortlist import shortlist
 from adlayout.decision.targeting import PageFacts
 from adlayout.errors import ConfigError
@@ -457,4 +457,6 @@ def test_a_row_is_read_or_named_and_pages_are_decided(spoil: str, data: st.DataO
     "".join(row.message + row.id for row in bad).encode()
     now, facts = datetime(2026, 3, 2, 12, tzinfo=UTC), PageFacts(section="sport", url="https://[::")
     lists = shortlist(inventory, [Slot("s", SlotStyle())], facts, now=now, seed="s")
-    assert len(explain(inventory, lists, facts, now=now)) == len(settle(draft(lists))) == 1
+    page = draft(lists)
+    settled = Settled(page, Word.GRANTED, settle(page))
+    assert len(explain(inventory, settled, facts, now=now)) == len(settled.decisions) == 1

@@ -13,13 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adlayout.decision.draft import draft
 from adlayout.decision.explain import Passed, explain
 from adlayout.decision.field import Candidate
 from adlayout.decision.inventory import Inventory, read_inventory, without
 from adlayout.decision.reasons import FlightReason
+from adlayout.decision.settle import Settled, Word, settle
 from adlayout.decision.shortlist import Shortlist, shortlist
 from adlayout.decision.targeting import PageFacts
-from adlayout.model import Slot, SlotStyle
+from adlayout.model import Filled, Slot, SlotStyle
 from adlayout.rows import Rows
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -57,7 +59,8 @@ class Answer:
 
 def one(inventory: Inventory, *, slot: Slot = SLOT, facts: PageFacts = NOBODY, seed: str = "s") -> Answer:
     (entry,) = shortlist(inventory, [slot], facts, now=NOW, seed=seed)
-    (passed,) = explain(inventory, [entry], facts, now=NOW)
+    page = draft([entry])
+    (passed,) = explain(inventory, Settled(page, Word.GRANTED, settle(page)), facts, now=NOW)
     return Answer(tuple(entry.candidates()), passed)
 
 
@@ -284,24 +287,27 @@ def test_a_creative_stands_where_one_of_its_formats_is_taken(
     assert [candidate.format for candidate in answer.candidates] == ([form] if form else [])
 
 
-def test_flights_that_a_page_does_not_come_to_have_lost() -> None:
+def test_flights_that_a_slot_does_not_come_to_have_lost() -> None:
     names = [f"n{n}" for n in range(9)]
     flights = [flight(id) for id in names] + [flight("late", line_item_type="bulk")]
     answer = one(stock([image(id) for id in [*names, "late"]] + [image("house", house=True)], flights))
     assert order(answer.candidates)[9:] == ["late", "house"]
-    lost = {*names} - {*order(answer.candidates)[:5]}
+    lost = {*names} - {order(answer.candidates)[0]}
     assert {passed.flight: (passed.reason, passed.needed, passed.actual) for passed in answer.passed} == {
         "late": (FlightReason.LOST_PRIORITY, "priority 8 or better", "priority 12"),
         **dict.fromkeys(lost, (FlightReason.LOST_LOTTERY, "to be drawn earlier", "weight 1")),
     }
 
 
-def test_a_page_with_many_slots_comes_to_a_flight_for_each() -> None:
-    names = [f"n{n}" for n in range(9)]
-    inventory = stock([image(id) for id in names], [flight(id) for id in names])
-    slots = [Slot(f"s{n}", SlotStyle()) for n in range(9)]
-    lists = shortlist(inventory, slots, NOBODY, now=NOW, seed="s")
-    assert explain(inventory, lists, NOBODY, now=NOW) == ((),) * 9
+def test_a_flight_that_stands_elsewhere_on_the_page_is_told_so() -> None:
+    inventory = stock([image(id) for id in "ab"], [flight(id) for id in "ab"])
+    page = draft(shortlist(inventory, [Slot("one", SlotStyle()), Slot("two", SlotStyle())], NOBODY, now=NOW, seed="s"))
+    decisions = settle(page)
+    stands = [one.creative for one in decisions if isinstance(one, Filled)]
+    assert explain(inventory, Settled(page, Word.GRANTED, decisions), NOBODY, now=NOW) == (
+        (Passed(stands[1], FlightReason.PAGE_DUPLICATE, f"{stands[1]} once on a page", "it stands there"),),
+        (Passed(stands[0], FlightReason.PAGE_DUPLICATE, f"{stands[0]} once on a page", "it stands there"),),
+    )
 
 
 WISHES = st.dictionaries(
@@ -326,5 +332,6 @@ def test_a_flight_is_on_the_list_or_has_a_reason_not_to_be(
     flights = [flight(f"f{n}", "a", targeting=one) for n, one in enumerate(targeting)]
     answer = one(stock([image("a")], flights), facts=facts)
     listed = {candidate.flight for candidate in answer.candidates}
-    assert listed == {row["id"] for row in flights} - {passed.flight for passed in answer.passed}
-    assert {passed.reason for passed in answer.passed} <= {FlightReason.TARGETING}
+    why = {passed.flight: passed.reason for passed in answer.passed}
+    assert listed == {row["id"] for row in flights if why.get(row["id"]) is not FlightReason.TARGETING}
+    assert set(why.values()) <= {FlightReason.TARGETING, FlightReason.PAGE_DUPLICATE, FlightReason.LOST_LOTTERY}

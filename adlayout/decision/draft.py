@@ -28,12 +28,14 @@ _NO_RULES: Final = Rules()
 class Conditions:
     """What a page's flights must know beside the page: whether its reader is known, and how far they are delivered.
 
-    `rates` are the shares of pages on which flights run that are ahead of their pace, `spent` those that have used up
-    what was booked, each with (reason, needed, actual). `seed` decides which pages the former wait on.
+    `withheld` says that the reader is not known for want of consent. `rates` are the shares of pages on which flights
+    run that are ahead of their pace, `spent` those that have used up what was booked, each with (reason, needed,
+    actual). `seed` decides which pages the former wait on.
     """
 
     seed: str = ""
     reader: bool = False
+    withheld: bool = False
     rates: Mapping[str, float] = field(default_factory=dict)
     spent: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from adlayout.counts import Pick, Reserved
 from adlayout.decision.board import Board
@@ -22,6 +22,14 @@ class Word(Enum):
 
 
 Outcome: TypeAlias = Reserved | Word
+
+
+class Settled(NamedTuple):
+    """A page's decisions, slot by slot, with what they were made of, for whoever asks why."""
+
+    draft: Draft
+    outcome: Outcome
+    decisions: tuple[Decision, ...]
 
 
 def settle(draft: Draft, outcome: Outcome = Word.GRANTED) -> tuple[Decision, ...]:
