@@ -61,6 +61,9 @@ def run(args: argparse.Namespace) -> int:
     listener = listen(server.host, server.port)
     with _store(edition, listener.port) as url:
         os.environ.update({CONFIG_DIR: str(directory.resolve()), "ADLAYOUT_REDIS_URL": url})
+        if edition.settings.public_url is None:
+            # Without one only this machine is served, which is where a port that was free just now is known.
+            os.environ["ADLAYOUT_PUBLIC_URL"] = listener.base
         _welcome(edition, listener, directory)
         return 0 if serve_until_stopped(listener, workers=server.workers) else 1
 
