@@ -82,6 +82,13 @@ def read_request(body: bytes, headers: Headers, query: bytes = b"") -> Received:
     return _received(html, UTF8, headers, _asking([*pairs, *_from_headers(said)]))
 
 
+def read_question(tree: Mapping[str, object], headers: Headers) -> Received:
+    """The request of a JSON object that needs no article: what it says of the page, the reader and the answer."""
+    return _received(
+        "", UTF8, headers, _asking([*leaves(tree), *_from_headers(tuple(map(headers.get, _HEADER_FIELDS)))])
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Asking:
     """What the fields of a request ask for, whatever the article: `make` lacks but that, its charset and an id."""
