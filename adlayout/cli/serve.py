@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from adlayout.assemble import Edition, assemble
 from adlayout.cli.directory import add_config, config_directory
+from adlayout.config.effective import state_directory
 from adlayout.errors import ConfigError
 from adlayout.store import embedded, runtime
 from adlayout.store.client import Store
@@ -60,6 +61,9 @@ def run(args: argparse.Namespace) -> int:
     server = edition.settings.server
     listener = listen(server.host, server.port)
     with _store(edition, listener.port) as url:
+        # Beside an embedded store that keeps nothing, what its workers write down may go with it.
+        state = state_directory(edition.settings, os.environ) or Path(url.removeprefix("unix://")).parent / "state"
+        os.environ["ADLAYOUT_STATE_DIR"] = str(state.absolute())
         os.environ.update({CONFIG_DIR: str(directory.resolve()), "ADLAYOUT_REDIS_URL": url})
         if edition.settings.public_url is None:
             # Without one only this machine is served, which is where a port that was free just now is known.
