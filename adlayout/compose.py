@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from secrets import token_hex
 from time import perf_counter
 
 from adlayout.assemble import Edition
@@ -14,10 +13,22 @@ from adlayout.checks import wrong_selectors
 from adlayout.config.faults import nearest
 from adlayout.config.read import validate
 from adlayout.config.settings import Site
-from adlayout.decision.draft import draft
-from adlayout.decision.settle import settle
-from adlayout.decision.shortlist import shortlist
-from adlayout.decision.targeting import PageFacts
+from adlayout.deciding import (
+    Books,
+    Question,
+    Receipt,
+    Scene,
+    Sheet,
+    answered,
+    ask,
+    asking,
+    explained,
+    question,
+    receipt,
+    zone_of,
+)
+from adlayout.decision.explain import Passed
+from adlayout.decision.settle import Outcome, Settled, Word
 from adlayout.errors import BadPlan, ConfigError, Fault
 from adlayout.model import (
     Decision,
@@ -54,11 +65,15 @@ def never() -> bool:
 
 
 class Composer:
-    """Composes pages from one edition and what stands on the shelf; plans are kept for the next reader."""
+    """Composes pages from one edition and what stands on the shelf; plans are kept for the next reader.
 
-    def __init__(self, edition: Edition, shelf: Shelf, *, log: Log = QUIET) -> None:
+    Without `books` nothing is counted, and nobody's budget or cap is used up.
+    """
+
+    def __init__(self, edition: Edition, shelf: Shelf, *, books: Books | None = None, log: Log = QUIET) -> None:
         self._edition = edition
         self._shelf = shelf
+        self._books = books
         self._log = log
         self._told: set[Fault] = set()
         self._plans = Plans()
@@ -70,20 +85,67 @@ class Composer:
         }
 
     def compose(self, request: Request, *, now: datetime, expired: Callable[[], bool] = never) -> Page:
-        """The page of the request: always with its article, with fewer ads where something failed."""
-        return self.finish(self.begin(request), now=now, expired=expired)
+        """The page of the request, counted nowhere: as if no budget and no cap were used yet.
 
-    def finish(self, work: Work, *, now: datetime, expired: Callable[[], bool] = never) -> Page:
-        """The page of a request that was begun."""
-        laid, timings_ms = self._laid(work, expired)
-        decisions, decide_ms = self._decided(work, laid, now, expired)
-        return self._rendered(work, laid, decisions, (*timings_ms, ("decide", decide_ms)))
+        Always with its article, with fewer ads where something failed.
+        """
+        work = self.begin(request)
+        self.draft(work, now=now, expired=expired)
+        return self.finish(work, now=now)
+
+    def draft(self, work: Work, *, now: datetime, expired: Callable[[], bool] = never) -> None:
+        """Lays the article out and draws who may stand in its slots."""
+        work.laid, work.timings_ms = self._laid(work, expired)
+        started = perf_counter()
+        slots = self._slots(work, work.laid)
+        # A page without slots is asked for too: it has readers to be counted as one with ads has.
+        if not slots or self._can_fill(work, slots, expired):
+            self._ask(work, slots, now)
+        work.decide_ms = (perf_counter() - started) * 1000
+
+    async def reserve(self, work: Work, *, now: datetime, within_s: float) -> None:
+        """Asks the store, once, where somebody who may stand has a budget or a cap; else does nothing."""
+        books = self._books
+        wanted = asking(work.question, books, now=now, why=work.why) if work.question and books else None
+        if wanted is None or books is None:
+            return
+        started = perf_counter()
+        work.outcome, failed = await ask(books, wanted, within_s=within_s)
+        if failed is not None:
+            work.degraded.append(failed)
+        work.decide_ms += (perf_counter() - started) * 1000
+
+    def finish(self, work: Work, *, now: datetime) -> Page:
+        """The page of a request that was drafted, with its ads."""
+        started = perf_counter()
+        laid = work.laid or _uncut(work.request)
+        decisions = self._settled(work)
+        self._sign(work, now)
+        decide_ms = work.decide_ms + (perf_counter() - started) * 1000
+        return self._rendered(work, laid, decisions, (*work.timings_ms, ("decide", decide_ms)))
 
     def bare(self, request: Request, reason: Degraded) -> Page:
         """The page without ads, for when there is no time or no room to plan them."""
         work = self.begin(request)
         work.degraded.append(reason)
         return self._rendered(work, _uncut(request), (), ())
+
+    def decide(self, request: Request, slots: tuple[Slot, ...], *, now: datetime) -> Work:
+        """Draws who may stand in slots of the caller's own; `reserve` and `decided` follow."""
+        work = self.begin(request)
+        work.why = True
+        if slots and self._can_fill(work, slots, never):
+            self._ask(work, slots, now)
+        return work
+
+    def decided(self, work: Work, *, now: datetime) -> Decided:
+        """Who stands where and why nobody else does, with the ticket under which it is counted."""
+        decisions = self._settled(work)
+        self._sign(work, now)
+        zone = zone_of(self._edition.settings)
+        asked, settled = work.question, work.settled
+        passed = explained(asked, settled, now=now, zone=zone) if asked and settled else ()
+        return Decided(decisions, passed, tuple(dict.fromkeys(work.degraded)), work.receipt)
 
     def plan(self, request: Request, layout: object | None = None) -> Planned:
         """The plan of the request, with every gap's safety known; raises BadPlan with all that is wrong."""
@@ -148,48 +210,48 @@ class Composer:
             return _uncut(work.request), ()
         return self._plans.make((work.request.html, work.layout.name, work.request.device), work.layout)
 
-    def _decided(
-        self, work: Work, laid: Laid, now: datetime, expired: Callable[[], bool]
-    ) -> tuple[tuple[Decision, ...], float]:
-        """Who stands in each slot, page slots first, and how long that took."""
-        started = perf_counter()
+    def _slots(self, work: Work, laid: Laid) -> tuple[Slot, ...]:
+        """The slots to be filled, page slots first; those that a failed template lost are noted."""
         bare = laid.bare or not work.site.ads or work.request.output is not Output.PAGE
         wanted = () if bare else work.layout.page_slots
         placed = self._frame(work).slots if wanted else frozenset()
-        lost = wanted if Degraded.TEMPLATE in work.degraded else ()
-        slots = (*[slot for slot in wanted if slot.id in placed], *[one.slot for one in laid.boxes])
-        decisions = self._decide(work, slots, now, expired)
-        return (*[Empty(slot, Unfilled.TEMPLATE) for slot in lost], *decisions), (perf_counter() - started) * 1000
+        work.lost = wanted if Degraded.TEMPLATE in work.degraded else ()
+        return (*[slot for slot in wanted if slot.id in placed], *[one.slot for one in laid.boxes])
 
-    def _decide(
-        self, work: Work, slots: tuple[Slot, ...], now: datetime, expired: Callable[[], bool]
-    ) -> tuple[Decision, ...]:
-        if not slots:
-            return ()
+    def _can_fill(self, work: Work, slots: tuple[Slot, ...], expired: Callable[[], bool]) -> bool:
+        """Whether there is something to fill the slots from, and time to; what speaks against it is noted."""
+        reason = None
         if self._shelf.failure is not None:
             work.degraded.append(self._shelf.failure)
             if work.stock.revision is not None:
                 work.degraded.append(Degraded.STALE_INVENTORY)
             else:
-                return tuple(Empty(slot, Unfilled.STORE_ERROR) for slot in slots)
-        if expired():
+                reason = Unfilled.STORE_ERROR
+        if reason is None and expired():
             work.degraded.append(Degraded.DEADLINE)
-            return tuple(Empty(slot, Unfilled.DEADLINE) for slot in slots)
-        request = work.request
-        work.of_reader = work.stock.inventory.asked.of_readers and bool(request.country or request.attributes)
-        facts = PageFacts(
-            site=work.site_name,
-            section=request.facts.section,
-            tags=request.facts.tags,
-            keywords=request.keywords,
-            country=request.country,
-            device=request.device,
-            url=request.facts.url,
-            language=request.facts.language,
-            kv=request.attributes,
-        )
-        seed = request.seed or request.request_id or token_hex(8)
-        return settle(draft(shortlist(work.stock.inventory, slots, facts, now=now, seed=seed)))
+            reason = Unfilled.DEADLINE
+        if reason is not None:
+            work.unfilled = tuple(Empty(slot, reason) for slot in slots)
+        return reason is None
+
+    def _ask(self, work: Work, slots: tuple[Slot, ...], now: datetime) -> None:
+        books = self._books if work.request.counted else None
+        scene = Scene(work.site_name, work.site, work.stock.inventory)
+        work.question = question(work.request, scene, slots, books=books, now=now)
+        work.of_reader = work.question.of_reader
+
+    def _settled(self, work: Work) -> tuple[Decision, ...]:
+        if work.question is not None:
+            work.settled = answered(work.question, work.outcome)
+        decisions = work.settled.decisions if work.settled else work.unfilled
+        return (*[Empty(slot, Unfilled.TEMPLATE) for slot in work.lost], *decisions)
+
+    def _sign(self, work: Work, now: datetime) -> None:
+        """The page's ticket, where it is counted: also of a page on which nobody stands, which is one reader's too."""
+        books = self._books if work.request.counted else None
+        if books is not None and work.question is not None and work.settled is not None:
+            sheet = Sheet(work.layout.name, _cacheable_s(work))
+            work.receipt = receipt(work.question, work.settled, sheet, books=books, now=now)
 
     def _rendered(self, work: Work, laid: Laid, decisions: tuple[Decision, ...], timings_ms: Timings) -> Page:
         started = perf_counter()
@@ -216,7 +278,8 @@ class Composer:
             warnings=(*work.request.warnings, *laid.warnings),
             timings_ms=(*timings_ms, ("render", (perf_counter() - started) * 1000)),
             cached=work.known is not None and work.site.ads,
-            cacheable_s=0 if work.degraded or work.of_reader else work.site.cache_max_age_s,
+            cacheable_s=_cacheable_s(work),
+            token=work.receipt.signed.page if work.receipt else "",
         )
 
     def _frame(self, work: Work) -> Frame:
@@ -250,7 +313,9 @@ class Work:
     """One request on its way: what it asked for, what that means here, and what went wrong so far.
 
     `known` is the article as it was cut for an earlier reader; `of_reader` says that another reader of the page might
-    see other ads.
+    see other ads. `question` is who may stand in its slots, `outcome` what the store said to it; `unfilled` are the
+    decisions where there was nothing to ask, `lost` the slots of a template that failed. `receipt` is what is counted
+    when the page leaves, and `why` asks the store for the figures of its refusals.
     """
 
     request: Request
@@ -262,6 +327,30 @@ class Work:
     known: Laid | None
     frame: Frame | None = None
     of_reader: bool = False
+    why: bool = False
+    laid: Laid | None = None
+    timings_ms: Timings = ()
+    decide_ms: float = 0.0
+    lost: tuple[Slot, ...] = ()
+    unfilled: tuple[Decision, ...] = ()
+    question: Question | None = None
+    outcome: Outcome = Word.GRANTED
+    settled: Settled | None = None
+    receipt: Receipt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Decisions without a page: who stands in each slot, why every other flight does not, and the ticket."""
+
+    decisions: tuple[Decision, ...]
+    passed: tuple[tuple[Passed, ...], ...]
+    degraded: tuple[Degraded, ...]
+    receipt: Receipt | None
+
+
+def _cacheable_s(work: Work) -> int:
+    return 0 if work.degraded or work.of_reader else work.site.cache_max_age_s
 
 
 def _uncut(request: Request) -> Laid:

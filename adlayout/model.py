@@ -401,7 +401,7 @@ class Request:
     """One request, typed once at the door. `layout` None: the site decides. The answer is written in `charset`.
 
     `retried` says that the caller gave the request id, so that the request may come again; `consent` is None where the
-    caller says nothing of it.
+    caller says nothing of it. A page that is not `counted` is looked at by ops.
     """
 
     html: str
@@ -419,6 +419,7 @@ class Request:
     consent: Consent | None = None
     request_id: str = ""
     retried: bool = False
+    counted: bool = True
     seed: str | None = None
     timeout_ms: int | None = None
     charset: str = "utf-8"
@@ -441,7 +442,8 @@ Timings: TypeAlias = tuple[tuple[str, float], ...]
 class Page:
     """The answer: pieces to be joined, and everything the response tells about them.
 
-    The article with its ads is `pieces[article_from:article_to]`.
+    The article with its ads is `pieces[article_from:article_to]`. `token` is what its events are counted with, empty
+    where it is not counted; `script` the tag of the page script that sends them.
     """
 
     pieces: tuple[Piece, ...]
@@ -457,3 +459,5 @@ class Page:
     timings_ms: Timings = ()
     cached: bool = False
     cacheable_s: int = 0
+    token: str = ""
+    script: str = ""

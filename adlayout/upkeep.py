@@ -7,8 +7,10 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
+from adlayout import snapshots
 from adlayout.decision.inventory import EMPTY, BadRow, Inventory, read_inventory, without
 from adlayout.errors import StoreError, StoreTimeout
 from adlayout.model import Creative, Degraded
@@ -45,7 +47,9 @@ class Shelf:
     """The one holder of a worker's stock that changes. Pages read `stock` once and use that to their end.
 
     `failure` says how the last poll failed, None where it did not; `last_ok` is when one last succeeded;
-    `bad_rows` are those of the stock that were left out, and `unprepared` its creatives with bad markup.
+    `bad_rows` are those of the stock that were left out, and `unprepared` its creatives with bad markup. `ctr` are the
+    click-through rates of flights that are paid by the click, as far as they are known. `snapshot` is the file that
+    keeps the last good inventory, for a start without the store.
     """
 
     stock: Stock = Stock()
@@ -53,6 +57,8 @@ class Shelf:
     last_ok: datetime | None = None
     bad_rows: tuple[BadRow, ...] = ()
     unprepared: tuple[tuple[str, str], ...] = ()
+    ctr: Mapping[str, float] = field(default_factory=dict)
+    snapshot: Path | None = None
 
 
 async def seed_if_empty(store: Store, rows: Rows) -> bool:
@@ -103,6 +109,7 @@ class _Keeper:
     prepare: Prepare
     log: Log
     _rows: Rows | None = None
+    _ctr: Mapping[str, float] = field(default_factory=dict)
     _prepared: dict[Creative, Prepared | str] = field(default_factory=dict)
 
     async def step(self, *, full: bool) -> bool:
@@ -116,6 +123,8 @@ class _Keeper:
                 await self._restock()
         except StoreError as exc:
             self._fail(exc)
+            if self.shelf.stock.revision is None and self.shelf.snapshot is not None:
+                await self._recall(self.shelf.snapshot)
             return False
         if self.shelf.failure:
             self.log("store_back", store=self.store.where)
@@ -124,10 +133,27 @@ class _Keeper:
 
     async def _restock(self) -> None:
         revision, rows = await self.store.load()
-        if rows == self._rows:
+        if rows == self._rows and self.shelf.ctr == self._ctr:
             self.shelf.stock = replace(self.shelf.stock, revision=revision)
             return
+        fresh = rows != self._rows
+        await self._put(revision, rows)
+        if self.shelf.snapshot is not None and fresh:
+            try:
+                await asyncio.to_thread(snapshots.save, self.shelf.snapshot, revision, rows)
+            except OSError as exc:
+                self.log("snapshot_failed", level="warning", message=str(exc))
+
+    async def _recall(self, path: Path) -> None:
+        """What was on the shelf when the store was last there."""
+        kept = await asyncio.to_thread(snapshots.load, path)
+        if kept is not None:
+            await self._put(*kept)
+            self.log("snapshot_loaded", level="warning", revision=kept[0])
+
+    async def _put(self, revision: int, rows: Rows) -> None:
         # Off the event loop: a large inventory takes longer to read than a page may wait.
+        self._ctr = self.shelf.ctr
         inventory, bad_rows, prepared = await asyncio.to_thread(self._build, rows)
         good = {id: made for id, made in prepared.items() if isinstance(made, Prepared)}
         bad = {id: made for id, made in prepared.items() if isinstance(made, str)}
@@ -136,7 +162,7 @@ class _Keeper:
         self._rows = rows
 
     def _build(self, rows: Rows) -> tuple[Inventory, tuple[BadRow, ...], dict[str, Prepared | str]]:
-        inventory, bad_rows = read_inventory(rows)
+        inventory, bad_rows = read_inventory(rows, ctr=self._ctr)
         known = self._prepared
         self._prepared = {one: known.get(one) or self._attempt(one) for one in inventory.creatives.values()}
         return inventory, bad_rows, {creative.id: made for creative, made in self._prepared.items()}

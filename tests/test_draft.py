@@ -1,4 +1,4 @@
-"""A page decided as a whole: budgets, caps, labels, roadblocks, shares and pace, before and after the store is asked."""
+"""A page decided as a whole: budgets, caps, labels, roadblocks, shares, pace, and what the store says of them."""
 
 from __future__ import annotations
 

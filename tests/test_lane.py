@@ -36,7 +36,7 @@ def long_article(number: int = 0) -> Request:
 
 async def composed(lane: Lane, request: Request, deadline: Deadline | None = None) -> Page:
     waiting = deadline or Deadline(None, 60_000)
-    return await lane.compose(request, NOW, waiting)
+    return (await lane.compose(request, NOW, waiting))[0]
 
 
 def test_a_long_article_gets_its_ads_where_the_time_allows(composer: Composer) -> None:

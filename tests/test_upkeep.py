@@ -323,3 +323,31 @@ def test_lines_go_to_the_standard_log_where_nobody_takes_them(
 
     asyncio.run(main())
     assert "bad_row kind=creative id=x" in caplog.text
+
+
+def test_a_start_without_the_store_has_the_ads_of_the_last_one(
+    raw: redis.Redis, store_url: str, tmp_path: Path
+) -> None:
+    kept = tmp_path / "inventory.json"
+    raw.hset(keys.CREATIVES, mapping={"a": html("a"), "odd": b"\xff"})
+    Bench(Shelf(snapshot=kept)).filled(store_url)
+    late = Bench(Shelf(snapshot=kept)).filled("unix:///nowhere/s")
+    assert (late.on_shelf, late.shelf.stock.revision, late.shelf.failure) == ({"a"}, 0, Degraded.STORE_ERROR)
+    assert late.events == ["store_error", "bad_row", "snapshot_loaded"]
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"revision": 1}', '{"revision":1,"campaigns":[],"flights":{},"creatives":{}}']
+)
+def test_a_snapshot_that_cannot_be_read_is_none(text: str, tmp_path: Path) -> None:
+    kept = tmp_path / "inventory.json"
+    kept.write_text(text)
+    late = Bench(Shelf(snapshot=kept)).filled("unix:///nowhere/s")
+    assert (late.on_shelf, late.shelf.stock.revision) == (set(), None)
+
+
+def test_a_snapshot_that_cannot_be_written_is_told(raw: redis.Redis, store_url: str, tmp_path: Path) -> None:
+    raw.hset(keys.CREATIVES, "a", html("a"))
+    bench = Bench(Shelf(snapshot=tmp_path / "gone" / "inventory.json")).filled(store_url)
+    assert (bench.on_shelf, bench.events) == ({"a"}, ["snapshot_failed"])

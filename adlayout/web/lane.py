@@ -9,7 +9,8 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from adlayout.compose import Composer
+from adlayout.compose import Composer, Work
+from adlayout.deciding import Receipt
 from adlayout.model import Degraded, Page, Request
 from adlayout.web.limits import Deadline
 
@@ -32,21 +33,31 @@ class Lane:
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="adlayout-desk")
         self._waiting = 0
 
-    async def compose(self, request: Request, now: datetime, deadline: Deadline) -> Page:
-        """The page of the request; where that is not done in time, the page without ads.
+    async def compose(self, request: Request, now: datetime, deadline: Deadline) -> tuple[Page, Receipt | None]:
+        """The page of the request, and what to count when it leaves; the page without ads where time runs out.
 
         The work goes on all the same, so that the next reader of the article finds its plan.
         """
-        work = self._composer.begin(request)
+        composer = self._composer
+        work = composer.begin(request)
         if work.known is not None or not _is_long(request.html):
-            return self._composer.finish(work, now=now, expired=deadline.passed)
-        if self._waiting >= _MOST_WAITING:
-            return self._composer.bare(request, Degraded.SHED)
+            composer.draft(work, now=now, expired=deadline.passed)
+        elif self._waiting >= _MOST_WAITING:
+            return composer.bare(request, Degraded.SHED), None
+        elif not await self._drafted(work, now, deadline):
+            return composer.bare(request, Degraded.DEADLINE), None
+        await composer.reserve(work, now=now, within_s=deadline.left_s)
+        return composer.finish(work, now=now), work.receipt
+
+    async def _drafted(self, work: Work, now: datetime, deadline: Deadline) -> bool:
+        """Whether a long article was laid out in time."""
         self._waiting += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, partial(self._composer.finish, work, now=now))
+        future = asyncio.get_running_loop().run_in_executor(self._pool, partial(self._composer.draft, work, now=now))
         future.add_done_callback(self._finished)
         done, _ = await asyncio.wait({future}, timeout=deadline.left_s)
-        return done.pop().result() if done else self._composer.bare(request, Degraded.DEADLINE)
+        for one in done:
+            one.result()
+        return bool(done)
 
     async def run(self, request: Request, work: Callable[[], T]) -> T:
         """What `work` returns, beside the event loop where the article takes long; nobody looks at the time."""
@@ -59,7 +70,7 @@ class Lane:
         for pool in (self._pool, self._desk):
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _finished(self, future: asyncio.Future[Page]) -> None:
+    def _finished(self, future: asyncio.Future[None]) -> None:
         self._waiting -= 1
         # An answer that nobody waits for any more may have failed; it must not be told as unheard of.
         if not future.cancelled():
