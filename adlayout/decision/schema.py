@@ -198,7 +198,7 @@ class FlightRow(Window):
     goal: Goal | None = None
     daily_cap: Count | None = None
     lifetime_cap: Count | None = None
-    delivery_rate: Literal["evenly", "frontloaded", "asap"] = "evenly"
+    delivery_rate: Literal["evenly", "frontloaded", "curve", "asap"] = "evenly"
     frequency_caps: tuple[FrequencyCap, ...] = ()
     cap_unknown_viewer: Literal["deny", "allow", "page_only"] = "deny"
     on_store_error: Literal["serve", "skip"] | None = None  # absent: serve where nothing is capped
