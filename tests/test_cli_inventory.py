@@ -124,6 +124,37 @@ def test_what_files_say_twice_or_do_not_have_is_told_with_its_place(
     ]
 
 
+def test_a_creative_that_may_not_stand_in_a_page_is_told_with_its_place(
+    tmp_path: Path, clean_store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.yaml").write_text(
+        "creatives:\n  - {id: a, kind: html, sandbox: first-party, markup: <script>}\n"
+        "  - {id: b, kind: native, fields: {title: t}, template: gone}\n"
+    )
+    native = tmp_path / "config" / "templates" / "native"
+    native.mkdir(parents=True)
+    (native / "card.html.j2").write_text("{{ title }}")
+    assert adlayout("load", "bad.yaml", "--redis-url", clean_store) == 1
+    assert [line[:40] for line in capsys.readouterr().err.splitlines()] == [
+        "error bad.yaml:2:55: creatives.0.markup:",
+        "error bad.yaml:3:57: creatives.1.templat",
+    ]
+
+
+def test_where_no_templates_are_at_hand_native_creatives_are_taken_as_they_are(
+    tmp_path: Path, clean_store: str
+) -> None:
+    (tmp_path / "native.yaml").write_text("creatives: [{id: b, kind: native, fields: {title: t}}]")
+    assert adlayout("load", "native.yaml", "--redis-url", clean_store) == 0
+
+
+def test_a_config_directory_that_is_not_there_is_told(
+    ads: str, clean_store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert adlayout("load", ads, "--redis-url", clean_store, "--config", "nowhere") == 1
+    assert capsys.readouterr().err == "error nowhere: there is no such directory\n"
+
+
 def test_replacing_with_a_flight_whose_creative_would_be_gone_is_refused(
     ads: str, tmp_path: Path, clean_store: str
 ) -> None:

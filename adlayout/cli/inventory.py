@@ -8,19 +8,24 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from adlayout.checks import proven
+from adlayout.cli.directory import config_directory
 from adlayout.cli.terminal import complain, warn
 from adlayout.config.effective import FILE, load_settings
 from adlayout.config.read import fit, open_source
 from adlayout.config.source import Source
-from adlayout.decision.files import dangling, idle, merged, repeated, to_rows
+from adlayout.decision.files import idle
 from adlayout.decision.inventory import read_inventory
 from adlayout.decision.schema import InventoryFile
 from adlayout.errors import AdlayoutError, ConfigError, Fault, StoreError
+from adlayout.model import Creative, Native
+from adlayout.publishing import BadInventory, Prepare, Publisher
+from adlayout.rendering.page import Templates
 from adlayout.rows import Rows
 from adlayout.store import runtime
 from adlayout.store.client import Store
@@ -46,19 +51,6 @@ class _File:
 
     source: Source
     contents: InventoryFile
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """How many rows of a kind there are, and how many a load touched."""
-
-    rows: int
-    added: int
-    changed: int
-    removed: int
-
-    def __str__(self) -> str:
-        return f"{self.rows} ({self.added} added, {self.changed} changed, {self.removed} removed)"
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -103,7 +95,8 @@ async def _run(args: argparse.Namespace) -> int:
     try:
         match args.verb:
             case "load":
-                return await _load(store, files, replaces=args.replace, as_json=args.json)
+                publisher = Publisher(store, _prepare(args.config))
+                return await _load(publisher, files, replaces=args.replace, as_json=args.json)
             case "export":
                 return _export((await store.load())[1], as_json=args.json)
             case _:
@@ -140,47 +133,47 @@ def _store_url(args: argparse.Namespace) -> str:
     raise StoreError(f"no store: say --redis-url, set {_REDIS_URL} or store.url, or start `adlayout serve`")
 
 
-async def _load(store: Store, files: list[_File], *, replaces: bool, as_json: bool) -> int:
-    before = (await store.load())[1]
-    rows = to_rows(file.contents for file in files)
-    after = rows if replaces else merged(before, rows)
-    if faults := tuple(_faults(files, after)):
-        raise ConfigError(faults)
-    revision = await store.publish(rows, replace=replaces)
+async def _load(publisher: Publisher, files: list[_File], *, replaces: bool, as_json: bool) -> int:
+    try:
+        done = await publisher.publish([file.contents for file in files], replaces=replaces)
+    except BadInventory as bad:
+        pairs = zip(files, bad.by_file, strict=True)
+        raise ConfigError(tuple(file.source.placed(fault) for file, faults in pairs for fault in faults)) from bad
     for warning in (file.source.placed(one, key=True) for file in files for one in idle(file.contents)):
         warn(str(warning))
-    changes = {kind: _change(old, new) for kind, old, new in _kinds(before, after)}
+    counts = {kind: delta.counts() for kind, delta in done.deltas.items()}
     if as_json:
-        print(_json({"revision": revision} | {kind: asdict(change) for kind, change in changes.items()}))
+        print(_json({"revision": done.revision} | counts))
         return 0
-    for kind, change in changes.items():
-        print(f"{kind}: {change}")
-    print(f"revision {revision}")
+    for kind, count in counts.items():
+        print("{kind}: {rows} ({added} added, {changed} changed, {removed} removed)".format(kind=kind, **count))
+    print(f"revision {done.revision}")
     return 0
 
 
-def _faults(files: list[_File], after: Rows) -> Iterator[Fault]:
-    """What no file shows by itself: ids said twice, and flights that name what will not be there."""
-    for file, twice in zip(files, repeated(file.contents for file in files), strict=True):
-        for fault in (*twice, *dangling(file.contents, after)):
-            yield file.source.placed(fault)
+def _prepare(directory: Path | None) -> Prepare:
+    """Tries a creative as the service would; without templates at hand, a native one is taken as it is."""
+    templates, _ = Templates.attempt(_config(directory) / "templates")
+
+    def prepare(creative: Creative) -> None:
+        if templates.compiled or not isinstance(creative.content, Native):
+            proven(creative, templates)
+
+    return prepare
 
 
-def _change(old: Mapping[str, str], new: Mapping[str, str]) -> _Change:
-    return _Change(
-        rows=len(new),
-        added=len(new.keys() - old.keys()),
-        changed=sum(1 for id in new.keys() & old.keys() if old[id] != new[id]),
-        removed=len(old.keys() - new.keys()),
-    )
+def _config(directory: Path | None) -> Path:
+    """The config directory; where none was named and none is found, one that need not be there."""
+    try:
+        return config_directory(directory)
+    except ConfigError:
+        if directory is not None:
+            raise
+        return Path("config")
 
 
-def _kinds(before: Rows, after: Rows) -> Iterable[tuple[str, Mapping[str, str], Mapping[str, str]]]:
-    return (
-        ("campaigns", before.campaigns, after.campaigns),
-        ("flights", before.flights, after.flights),
-        ("creatives", before.creatives, after.creatives),
-    )
+def _kinds(rows: Rows) -> Iterable[tuple[str, Mapping[str, str]]]:
+    return (("campaigns", rows.campaigns), ("flights", rows.flights), ("creatives", rows.creatives))
 
 
 def _export(rows: Rows, *, as_json: bool) -> int:
@@ -188,7 +181,7 @@ def _export(rows: Rows, *, as_json: bool) -> int:
     bad = _warn(rows)
     held = {
         kind: [json.loads(text) for id, text in sorted(texts.items()) if (kind, id) not in bad]
-        for kind, texts, _ in _kinds(rows, rows)
+        for kind, texts in _kinds(rows)
     }
     print(_json(held) if as_json else _yaml(held))
     return 1 if bad else 0
@@ -199,7 +192,7 @@ def _warn(rows: Rows) -> set[tuple[str, str]]:
     _, bad_rows = read_inventory(rows)
     for row in bad_rows:
         warn(f"{row.kind} {row.id}: {row.message}")
-    return {(kind, id) for kind, texts, _ in _kinds(rows, rows) for id, text in texts.items() if not _is_json(text)}
+    return {(kind, id) for kind, texts in _kinds(rows) for id, text in texts.items() if not _is_json(text)}
 
 
 def _is_json(text: str) -> bool:
@@ -226,7 +219,7 @@ def _json(value: object) -> str:
 
 def _show(rows: Rows, id: str) -> int:
     """Prints every row of this id, whatever its kind, and whether it holds."""
-    texts = {kind.removesuffix("s"): texts[id] for kind, texts, _ in _kinds(rows, rows) if id in texts}
+    texts = {kind.removesuffix("s"): texts[id] for kind, texts in _kinds(rows) if id in texts}
     if not texts:
         known = {*rows.campaigns, *rows.flights, *rows.creatives}
         near = difflib.get_close_matches(id, known, n=1)

@@ -16,13 +16,13 @@ from starlette.middleware import Middleware
 from adlayout import __version__
 from adlayout.assemble import Edition, assemble
 from adlayout.compose import Composer
-from adlayout.errors import InputError
+from adlayout.errors import InputError, StoreError
 from adlayout.model import Degraded
 from adlayout.store.client import Store
 from adlayout.telemetry.logs import QUIET, Log, adopt_libraries, failure, to_stream
 from adlayout.upkeep import Pace, Shelf, keep_stock
 from adlayout.web.logged import Logged
-from adlayout.web.problems import http_problem, input_problem, unexpected
+from adlayout.web.problems import http_problem, input_problem, store_problem, unexpected
 from adlayout.web.routes import Doors, Life
 from adlayout.web.server import end_with_parent, told_to_end
 
@@ -40,7 +40,7 @@ def create_app(
 
     `samples` is the directory of the articles that `/preview` shows.
     """
-    doors = Doors(edition, Composer(edition, shelf, log=log), shelf, store is not None, samples, log)
+    doors = Doors(edition, Composer(edition, shelf, log=log), shelf, store, samples, log)
 
     def drain() -> None:
         if doors.life is not Life.DRAINING:
@@ -68,7 +68,12 @@ def create_app(
         routes=doors.routes(),
         lifespan=lifespan,
         middleware=[Middleware(Logged, log=log)],
-        exception_handlers={InputError: input_problem, HTTPException: http_problem, Exception: unexpected},
+        exception_handlers={
+            InputError: input_problem,
+            StoreError: store_problem,
+            HTTPException: http_problem,
+            Exception: unexpected,
+        },
     )
     # An address that is nearly right is an error to be told, not a second request to an address made of a header.
     app.router.redirect_slashes = False

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import asdict, dataclass, replace
+from itertools import count
+from typing import Final, assert_never
 
+from adlayout.compose import Decided
 from adlayout.config.faults import nearest
+from adlayout.decision.explain import Passed
 from adlayout.errors import Fault, InputError
 from adlayout.formats import size_of
-from adlayout.model import Request, Slot, SlotStyle
+from adlayout.model import Content, Creative, Filled, Html, Image, Native, Request, Slot, SlotStyle
 from adlayout.web.requests import Headers, read_question
 
 MOST_SLOTS: Final = 50
@@ -100,3 +103,76 @@ def _are_formats(value: object) -> bool:
         and len(value) <= _MOST_FORMATS
         and all(isinstance(one, str) and size_of(one) is not None for one in value)
     )
+
+
+# The answer.
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What was decided, with what is needed to tell it: the creatives by id, and the base of every address."""
+
+    decided: Decided
+    creatives: Mapping[str, Creative]
+    base: str
+
+
+def decide_json(wanted: Wanted, served: Served) -> dict[str, object]:
+    """The answer as the contract words it."""
+    decided = served.decided
+    pairs = zip(decided.decisions, decided.passed or ((),) * len(decided.decisions), strict=True)
+    told = dict(zip((one.slot.id for one in decided.decisions), _ads(served), strict=True))
+    return {
+        "decisions": told,
+        "explain": {one.slot.id: [_passed_json(each) for each in passed] for one, passed in pairs},
+        "page_token": decided.receipt.signed.page if decided.receipt else None,
+        "degraded": [reason.value for reason in decided.degraded],
+        "warnings": list(wanted.request.warnings),
+        "request_id": wanted.request.request_id,
+    }
+
+
+def _ads(served: Served) -> Iterator[dict[str, object] | None]:
+    """Each slot's ad; addresses number those that are filled."""
+    index = count()
+    for decision in served.decided.decisions:
+        yield _ad(decision, served, next(index)) if isinstance(decision, Filled) else None
+
+
+def _ad(filled: Filled, served: Served, index: int) -> dict[str, object]:
+    creative = served.creatives[filled.creative]
+    receipt = served.decided.receipt
+    return {
+        "creative": filled.creative,
+        "flight": filled.flight,
+        "campaign": filled.campaign,
+        "house": filled.house,
+        "format": filled.format,
+        **_content(creative.content),
+        "link": creative.link,
+        "adomain": list(creative.adomain),
+        "click_url": f"{served.base}/v1/click/{receipt.signed.click(index)}" if receipt and creative.link else None,
+        "view_url": f"{served.base}/v1/view/{receipt.signed.view(index)}" if receipt else None,
+    }
+
+
+def _content(content: Content) -> dict[str, object]:
+    match content:
+        case Image():
+            return {"kind": "image", "image": asdict(content)}
+        case Native():
+            fields = asdict(content)
+            return {"kind": "native", "template": fields.pop("template"), "fields": fields}
+        case Html():
+            return {"kind": "html", "markup": content.markup, "sandbox": content.sandbox}
+        case _:  # pragma: no cover (the type checker lets no other kind pass)
+            assert_never(content)
+
+
+def _passed_json(passed: Passed) -> dict[str, object]:
+    return {
+        "flight": passed.flight,
+        "reason": passed.reason.value,
+        "needed": passed.needed,
+        "actual": passed.actual,
+    }

@@ -10,11 +10,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adlayout.errors import InputError, NotAllowed, TooLarge
+from adlayout.errors import InputError, NotAllowed, StoreError, TooLarge
 from adlayout.web.requests import request_id_of
 from adlayout.web.responses import json_answer
 
 PROBLEM = "application/problem+json"
+# By then a store that was only restarted is back.
+_AGAIN_S = 2
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -22,6 +24,18 @@ async def input_problem(request: Request, exc: Exception) -> Response:
     """The 4xx of an InputError, with every fault that was found."""
     assert isinstance(exc, InputError)  # noqa: S101 - the app hands it no other; for the type checker
     return _told(request, problem_of(exc))
+
+
+async def store_problem(request: Request, exc: Exception) -> Response:
+    """503 where an answer needs the store and the store does not give it; pages need none."""
+    assert isinstance(exc, StoreError)  # noqa: S101 - the app hands it no other; for the type checker
+    value = {
+        "type": "urn:adlayout:problem:store-error",
+        "title": "The store does not answer",
+        "status": 503,
+        "detail": str(exc),
+    }
+    return _told(request, json_answer(value, 503, {"Content-Type": PROBLEM, "Retry-After": str(_AGAIN_S)}))
 
 
 async def http_problem(request: Request, exc: Exception) -> Response:

@@ -23,9 +23,11 @@ from adlayout.assemble import Edition
 from adlayout.compose import Composer
 from adlayout.errors import BadPlan
 from adlayout.model import Degraded, Output, Page, Piece
+from adlayout.store.client import Store
 from adlayout.telemetry.logs import QUIET, Log, failure
 from adlayout.upkeep import Shelf
 from adlayout.web.charsets import without_surrogates
+from adlayout.web.inventory import Desk
 from adlayout.web.lane import Lane
 from adlayout.web.limits import Deadline, admit, may_ask, read_body
 from adlayout.web.requests import Headers, Received, read_request
@@ -42,25 +44,34 @@ class Life(StrEnum):
 
 @dataclass(slots=True)
 class Doors:
-    """Every route's handler, over what they share; `stored` says that a store fills the shelf."""
+    """Every route's handler, over what they share; `store` is what fills the shelf, where something does."""
 
     edition: Edition
     composer: Composer
     shelf: Shelf
-    stored: bool
+    store: Store | None
     samples: Path | None = None
     log: Log = QUIET
     life: Life = Life.STARTING
     lane: Lane = field(init=False)
+    desk: Desk = field(init=False)
 
     def __post_init__(self) -> None:
         self.lane = Lane(self.composer)
+        self.desk = Desk(self.edition, self.store, self.log)
 
     def routes(self) -> list[Route]:
         """The literal table of routes."""
         return [
             Route("/v1/compose", self.compose, methods=["POST"]),
             Route("/v1/plan", self.plan, methods=["POST"]),
+            Route("/v1/campaigns", self.desk.rows),
+            Route("/v1/campaigns/{id}", self.desk.row, methods=["GET", "PUT", "DELETE"]),
+            Route("/v1/flights", self.desk.rows),
+            Route("/v1/flights/{id}", self.desk.row, methods=["GET", "PUT", "DELETE"]),
+            Route("/v1/creatives", self.desk.rows),
+            Route("/v1/creatives/{id}", self.desk.row, methods=["GET", "PUT", "DELETE"]),
+            Route("/v1/inventory", self.desk.many, methods=["POST"]),
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
             Route("/preview", self.preview),
@@ -129,7 +140,7 @@ class Doors:
         ]
         pages = f"<h2>Look at a page</h2>\n<ul>\n{chr(10).join(links)}\n</ul>" if links else ""
         routes = [
-            f"<dt><code>{min(route.methods or ())} {route.path}</code><dd>{html.escape(_first_line(route.endpoint))}"
+            f"<dt><code>{_methods(route)} {route.path}</code><dd>{html.escape(_first_line(route.endpoint))}"
             for route in self.routes()
         ]
         return HTMLResponse(_INDEX.format(version=__version__, pages=pages, routes="\n".join(routes)))
@@ -147,7 +158,7 @@ class Doors:
         request = received.request
         deadline = Deadline(request.timeout_ms, self.edition.settings.server.timeout_ms)
         try:
-            page = await self.lane.compose(request, datetime.now(UTC), deadline)
+            page, _ = await self.lane.compose(request, datetime.now(UTC), deadline)
             answer = page_answer(page, received, as_json=as_json)
         except Exception as exc:
             self.log("compose_failed", request_id=request.request_id, **failure(exc))
@@ -157,7 +168,7 @@ class Doors:
         return answer
 
     def _store_state(self) -> str:
-        if not self.stored:
+        if self.store is None:
             return "none"
         return "degraded" if self.shelf.failure or self.shelf.last_ok is None else "ok"
 
@@ -180,6 +191,10 @@ def _untouched(received: Received) -> Page:
         degraded=(Degraded.VERIFY,),
         warnings=request.warnings,
     )
+
+
+def _methods(route: Route) -> str:
+    return ", ".join(sorted((route.methods or set()) - {"HEAD"}))
 
 
 def _first_line(handler: object) -> str:
