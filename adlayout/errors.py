@@ -9,7 +9,8 @@
     │   └── BadPlan         a person asked for a plan that cannot be made    -> 404 / 422
     ├── ConfigError         what ops wrote is wrong: all faults at once      -> refuse to start
     └── StoreError          Redis did not do what was asked                  -> degraded, never a 5xx
-        └── StoreTimeout    ... in time
+        ├── StoreTimeout    ... in time
+        └── Changed         ... because others wrote since the caller looked -> look again
 
 Ordinary outcomes (no room for an ad, no creative, no experiment) are values, not errors.
 """
@@ -98,3 +99,7 @@ class StoreError(AdlayoutError):
 
 class StoreTimeout(StoreError):
     """The store did not answer in time."""
+
+
+class Changed(StoreError):
+    """The inventory is of another revision than the one that was to be changed."""

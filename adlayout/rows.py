@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal["campaigns", "flights", "creatives"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,185 @@
+"""What a recorded event changes in the store, as `record.lua` takes it; knows the record's text and the keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final, NamedTuple
+
+from adlayout.counts import NO_FLIGHT, Event, Record
+from adlayout.store import keys
+from adlayout.store.words import as_json
+
+_LETTERS: Final = {"page": Event.SERVED.letter, "view": Event.VIEW.letter, "click": Event.CLICK.letter}
+_LATEST_MS: Final = 4_102_444_800_000  # the year 2100: what is said to be later is a broken clock
+HOUR_MS: Final = 3_600_000
+DAY_LIFE_MS: Final = 40 * 24 * HOUR_MS
+_POSITION_LIFE_MS: Final = 7 * 24 * HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all records of a store share. `zone` is the reporting time zone; the others are lives in
+    milliseconds, and how many entries the stream keeps."""
+
+    zone: tzinfo
+    hold_ms: int
+    token_ms: int
+    hour_ms: int
+    stream_length: int
+
+
+class _Effects(NamedTuple):
+    bucket: int
+    caps: list[list[object]]
+    counts: list[list[object]]
+    frees: list[list[object]]
+
+
+_NOTHING: Final = _Effects(0, [], [], [])
+
+
+class _Ad(NamedTuple):
+    slot: str
+    flight: str
+    creative: str
+    campaign: str
+    gap: int | None
+    kind: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """The keys and lines of one call, collected record by record."""
+
+    shard: int
+    terms: Terms
+    keys: list[str]
+    lives: dict[int, int] = field(default_factory=dict)
+    hashes: set[int] = field(default_factory=set)
+    lines: list[list[object]] = field(default_factory=list)
+    _known: dict[str, int] = field(default_factory=dict)
+
+    def ask(self, first: int, *, start: bool) -> bytes:
+        """The batch as record.lua takes it."""
+        return as_json(
+            {
+                "first": first,
+                "start": start,
+                "hold_ms": self.terms.hold_ms,
+                "token_ms": self.terms.token_ms,
+                "position_ms": _POSITION_LIFE_MS,
+                "stream_length": self.terms.stream_length,
+                "lives": list(self.lives.items()),
+                "hashes": sorted(self.hashes),
+                "lines": self.lines,
+            }
+        )
+
+    def line(self, record: Record) -> list[object]:
+        """One line as record.lua takes it. A text that is no event counts nothing, but stays in the stream."""
+        happened = self._key(keys.happened(self.shard, record.serve)) if record.serve and record.once else 0
+        reader, before = self._reader(record)
+        try:
+            said = json.loads(record.text)
+            effects = self._effects(said, _LETTERS[said["e"]], record.at_ms)
+        except (ValueError, TypeError, LookupError, AttributeError):
+            effects = _NOTHING
+        return [
+            happened,
+            record.once or "",
+            effects.bucket,
+            reader,
+            before,
+            effects.caps,
+            effects.counts,
+            effects.frees,
+        ]
+
+    def _effects(self, said: Any, letter: str, at_ms: int) -> _Effects:  # the text is anybody's JSON
+        ads = [_Ad(*ad) for ad in said["p"]]
+        day, hour = self._day(self._local_day(at_ms)), self._hour(at_ms)
+        if said.get("bad"):
+            return _Effects(0, [], self._ads(said, ads, f"x{letter}", day, hour), [])
+        counts = self._ads(said, ads, letter, day, hour)
+        if said["e"] == "page":
+            counts += [[hour, name, number] for name, number in _page_counts(said, len(ads)) if number]
+        caps = [[str(name), int(window_ms)] for name, window_ms in said.get("caps") or ()]
+        bucket = int(said.get("b") or 0)
+        return _Effects(bucket, caps, counts, self._frees(ads, letter, bucket) if bucket else [])
+
+    def _ads(self, said: Any, ads: Sequence[_Ad], letter: str, day: int, hour: int) -> list[list[object]]:
+        counts: list[list[object]] = []
+        for ad in ads:
+            name = f"{ad.flight}:{letter}"
+            counts += [[2, name, 1], [day, name, 1], [hour, f"{_hour_field(said, ad)}:{letter}", 1]]
+        return counts
+
+    def _frees(self, ads: Sequence[_Ad], letter: str, bucket: int) -> list[list[object]]:
+        """What was held is held on the day of its bucket, which need not be that of the event."""
+        day = self._day(self._local_day(bucket * self.terms.hold_ms))
+        return [[key, f"{ad.flight}:{letter}"] for ad in ads for key in (2, day)]
+
+    def _reader(self, record: Record) -> tuple[int, int]:
+        if record.reader is None:
+            return 0, 0
+        return (
+            self._key(keys.reader(self.shard, record.reader.now)),
+            self._key(keys.reader(self.shard, record.reader.before)),
+        )
+
+    def _local_day(self, at_ms: int) -> str:
+        return datetime.fromtimestamp(_sane(at_ms) / 1000, self.terms.zone).strftime("%Y%m%d")
+
+    def _day(self, day: str) -> int:
+        return self._ending(keys.day(self.shard, day), DAY_LIFE_MS)
+
+    def _hour(self, at_ms: int) -> int:
+        hour = datetime.fromtimestamp(_sane(at_ms) / 1000, UTC).strftime("%Y%m%d%H")
+        return self._ending(keys.hour(self.shard, hour), self.terms.hour_ms)
+
+    def _ending(self, key: str, life_ms: int) -> int:
+        index = self._key(key)
+        self.lives[index] = life_ms
+        self.hashes.add(index)
+        return index
+
+    def _key(self, key: str) -> int:
+        """The key's index as Lua counts."""
+        index = self._known.get(key)
+        if index is None:
+            self.keys.append(key)
+            index = self._known[key] = len(self.keys)
+        return index
+
+
+def collect(shard: int, spool: str, terms: Terms, records: Sequence[Record]) -> Batch:
+    """The keys that a batch of records touches and its lines."""
+    batch = Batch(shard, terms, [keys.position(shard, spool), keys.totals(shard), keys.stream(shard)])
+    batch.hashes.add(2)
+    batch.lines = [batch.line(record) for record in records]
+    return batch
+
+
+def _hour_field(said: Any, ad: _Ad) -> str:
+    gap = "-" if ad.gap is None else str(ad.gap)
+    words = (ad.flight, ad.creative, ad.slot, said["l"], said["v"], gap, said["d"], said["s"])
+    return "|".join(map(_word, words))
+
+
+def _page_counts(said: Any, filled: int) -> Iterator[tuple[str, int]]:
+    """How many pages there were, with how many slots, and how many of those were filled."""
+    page = "@" + "|".join(map(_word, (said["l"], said["v"], said["d"], said["s"])))
+    yield f"{page}:p", 1
+    yield f"{page}:n", int(said["n"])
+    yield f"{page}:m", filled
+
+
+def _word(said: object) -> str:
+    return str(said or NO_FLIGHT).replace("|", "/")
+
+
+def _sane(at_ms: int) -> int:
+    return min(max(at_ms, 0), _LATEST_MS)
