@@ -80,6 +80,13 @@ class Ticket(NamedTuple):
         """The ticket of one of its ads, or None where the slot has none."""
         return next((self._replace(ads=(ad,)) for ad in self.ads if ad.slot == slot), None)
 
+    def named(self, id: str) -> Ticket:
+        """The ticket under a name that its reader's browser made up, where it has none of its own.
+
+        Such names never meet those of the service, which begin otherwise.
+        """
+        return self if self.serve or not id else self._replace(serve=f"~{id}")
+
 
 @dataclass(frozen=True, slots=True)
 class Expired:
