@@ -105,7 +105,7 @@ class Composer:
 
     async def reserve(self, work: Work, *, now: datetime, within_s: float) -> None:
         """Asks the store, once, where somebody who may stand has a budget or a cap; else does nothing."""
-        books = self._books
+        books = self._books_of(work)
         wanted = asking(work.question, books, now=now, why=work.why) if work.question and books else None
         if wanted is None or books is None:
             return
@@ -235,10 +235,14 @@ class Composer:
         return reason is None
 
     def _ask(self, work: Work, slots: tuple[Slot, ...], now: datetime) -> None:
-        books = self._books if work.request.counted else None
+        books = self._books_of(work)
         scene = Scene(work.site_name, work.site, work.stock.inventory)
         work.question = question(work.request, scene, slots, books=books, now=now)
         work.of_reader = work.question.of_reader
+
+    def _books_of(self, work: Work) -> Books | None:
+        """None for a page that only ops look at."""
+        return self._books if work.request.counted else None
 
     def _settled(self, work: Work) -> tuple[Decision, ...]:
         if work.question is not None:
@@ -248,7 +252,7 @@ class Composer:
 
     def _sign(self, work: Work, now: datetime) -> None:
         """The page's ticket, where it is counted: also of a page on which nobody stands, which is one reader's too."""
-        books = self._books if work.request.counted else None
+        books = self._books_of(work)
         if books is not None and work.question is not None and work.settled is not None:
             sheet = Sheet(work.layout.name, _cacheable_s(work))
             work.receipt = receipt(work.question, work.settled, sheet, books=books, now=now)
