@@ -43,8 +43,10 @@ def test_a_secret_that_is_put_before_the_old_one_forgets_nobody() -> None:
 
 
 def test_who_is_to_be_forgotten_is_looked_for_under_every_salt() -> None:
-    keys = all_keys("a", ["new", SECRET], NOW, DAYS)
-    assert keys == (*reader("a", ["new"], NOW, DAYS), *reader("a", [SECRET], NOW, DAYS))
+    """Counts live for 400 days at most, and one salt for 90: the newest, the one before, and five more."""
+    periods = [NOW - timedelta(days=DAYS * ago) for ago in range(7)]
+    keys = [reader("a", [secret], at, DAYS).now for secret in ("new", SECRET) for at in periods]
+    assert all_keys("a", ["new", SECRET], NOW, DAYS) == tuple(keys)
 
 
 def test_a_unit_of_any_characters_has_keys() -> None:

@@ -361,3 +361,8 @@ def test_the_first_rule_that_holds_gives_the_layout(
 def test_a_site_that_is_not_there_is_the_default_one() -> None:
     settings = Settings(version=1, default_site="a", sites={"a": Site(name="A"), "b": Site(name="B")})
     assert [settings.site(name).name for name in (None, "b", "c")] == ["A", "B", "A"]
+
+
+def test_networks_are_those_of_both_protocols(directory: Path) -> None:
+    (directory / "adlayout.yaml").write_text(f'{LEAST}traffic: {{data_centres: [192.0.2.0/24, "2001:db8::/32"]}}\n')
+    assert load_settings(directory, {}).traffic.data_centres == ("192.0.2.0/24", "2001:db8::/32")

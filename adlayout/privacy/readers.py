@@ -17,6 +17,8 @@ from adlayout.counts import Reader
 
 _DAY_S: Final = 86_400
 _KEY_BYTES: Final = 16
+# What is counted under a salt that is read no more may still be kept: as long as the longest window, a lifetime's.
+_LONGEST_KEPT_DAYS: Final = 400
 _KEPT_BITS: Final = {4: 16, 6: 48}  # of an address
 
 
@@ -30,8 +32,10 @@ def reader(unit: str, secrets: Sequence[str], now: datetime, reader_days: int) -
 
 
 def all_keys(unit: str, secrets: Sequence[str], now: datetime, reader_days: int) -> tuple[str, ...]:
-    """Every key under which something may be kept of the reader, whichever secret was the last one."""
-    return tuple(key for secret in secrets for key in reader(unit, (secret,), now, reader_days))
+    """Every key under which something may be kept of the reader, newest first, whichever secret was the last one."""
+    newest = _period(now, reader_days)
+    periods = range(newest, newest - 2 - -(-_LONGEST_KEPT_DAYS // reader_days), -1)
+    return tuple(_key(unit, secret, period) for secret in secrets for period in periods)
 
 
 def truncated(ip: str) -> str | None:
