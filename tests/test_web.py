@@ -25,7 +25,8 @@ from adlayout.assemble import Edition, assemble
 from adlayout.store import keys
 from adlayout.store.client import Store
 from adlayout.upkeep import Shelf
-from adlayout.web.app import _stop, create_app
+from adlayout.web.app import create_app
+from adlayout.web.background import stop
 from adlayout.web.routes import Doors
 
 CONFIG = Path(__file__).parent.parent / "config"
@@ -248,6 +249,8 @@ def test_readyz_is_ready_once_started(client: TestClient) -> None:
         "store": "none",
         "revision": None,
         "bad_rows": 0,
+        "counting": None,
+        "problem": None,
     }
 
 
@@ -300,7 +303,7 @@ def test_an_upkeep_that_misses_its_end_is_told_again() -> None:
     async def stopped() -> bool:
         stocking = asyncio.create_task(deaf())
         await asyncio.sleep(0)
-        await _stop(stocking, None)
+        await stop([stocking])
         return stocking.cancelled()
 
     assert (asyncio.run(stopped()), heard) == (True, ["once"])
@@ -329,7 +332,7 @@ def test_the_first_page_says_what_each_route_is_for(client: TestClient) -> None:
     first = client.get("/").text
     assert "<dt><code>POST /v1/compose</code><dd>The composed page." in first
     assert "<dt><code>DELETE, GET, PUT /v1/flights/{id}</code><dd>One row: read, written whole, or removed." in first
-    assert first.count("<dt>") == len(set(re.findall("<dt>.*", first))) == 13
+    assert first.count("<dt>") == len(set(re.findall("<dt>.*", first))) == 19
 
 
 def test_a_preview_of_nothing_says_what_there_is(client: TestClient) -> None:

@@ -20,7 +20,7 @@ from adlayout.errors import ConfigError
 from adlayout.store import embedded, runtime
 from adlayout.store.client import Store
 from adlayout.upkeep import seed_if_empty
-from adlayout.web.app import CONFIG_DIR
+from adlayout.web.app import CONFIG_DIR, STORE_NAME
 from adlayout.web.server import Listener, listen, serve_until_stopped
 
 _VARIABLES = {
@@ -61,15 +61,22 @@ def run(args: argparse.Namespace) -> int:
     server = edition.settings.server
     listener = listen(server.host, server.port)
     with _store(edition, listener.port) as url:
-        # Beside an embedded store that keeps nothing, what its workers write down may go with it.
-        state = state_directory(edition.settings, os.environ) or Path(url.removeprefix("unix://")).parent / "state"
-        os.environ["ADLAYOUT_STATE_DIR"] = str(state.absolute())
-        os.environ.update({CONFIG_DIR: str(directory.resolve()), "ADLAYOUT_REDIS_URL": url})
+        _tell_workers(edition, url, directory)
         if edition.settings.public_url is None:
             # Without one only this machine is served, which is where a port that was free just now is known.
             os.environ["ADLAYOUT_PUBLIC_URL"] = listener.base
         _welcome(edition, listener, directory)
         return 0 if serve_until_stopped(listener, workers=server.workers) else 1
+
+
+def _tell_workers(edition: Edition, url: str, directory: Path) -> None:
+    """What the workers are to serve, in the variables that they inherit."""
+    # Beside an embedded store that keeps nothing, what its workers write down may go with it.
+    state = state_directory(edition.settings, os.environ) or Path(url.removeprefix("unix://")).parent / "state"
+    os.environ["ADLAYOUT_STATE_DIR"] = str(state.absolute())
+    if edition.settings.store.url is None:
+        os.environ[STORE_NAME] = "embedded"
+    os.environ.update({CONFIG_DIR: str(directory.resolve()), "ADLAYOUT_REDIS_URL": url})
 
 
 def _said(args: argparse.Namespace) -> dict[str, str]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -16,11 +16,13 @@ from starlette.middleware import Middleware
 from adlayout import __version__
 from adlayout.assemble import Edition, assemble
 from adlayout.compose import Composer
+from adlayout.config.effective import state_directory
 from adlayout.errors import InputError, StoreError
-from adlayout.model import Degraded
 from adlayout.store.client import Store
-from adlayout.telemetry.logs import QUIET, Log, adopt_libraries, failure, to_stream
-from adlayout.upkeep import Pace, Shelf, keep_stock
+from adlayout.telemetry.logs import QUIET, Log, adopt_libraries, to_stream
+from adlayout.upkeep import Shelf
+from adlayout.web.accounts import Accounts, closet, open_accounts, open_store
+from adlayout.web.background import background, close, first_stock, stop
 from adlayout.web.logged import Logged
 from adlayout.web.problems import http_problem, input_problem, store_problem, unexpected
 from adlayout.web.routes import Doors, Life
@@ -28,19 +30,25 @@ from adlayout.web.server import end_with_parent, told_to_end
 
 # How `serve` tells its workers what to serve: they are started afresh and inherit nothing but the environment.
 CONFIG_DIR = "ADLAYOUT_WORKER_CONFIG"
-_STOP_AGAIN_S = 0.2
-_FIRST_STOCK_S = 2.0
-_AGAIN_S = 0.5
+# What a store is called that has another address each time it is started.
+STORE_NAME = "ADLAYOUT_WORKER_STORE_NAME"
 
 
-def create_app(
-    edition: Edition, shelf: Shelf, store: Store | None, *, samples: Path | None = None, log: Log = QUIET
+def create_app(  # noqa: PLR0913 - what a service is made of
+    edition: Edition,
+    shelf: Shelf,
+    store: Store | None,
+    *,
+    samples: Path | None = None,
+    log: Log = QUIET,
+    accounts: Accounts | None = None,
 ) -> Starlette:
-    """The service over one edition of the config, one shelf of ads, and the store that fills it.
+    """The service over one edition of the config, one shelf of ads, the store that fills it, and what counts them.
 
-    `samples` is the directory of the articles that `/preview` shows.
+    `samples` is the directory of the articles that `/preview` shows. Without `accounts` nothing is counted.
     """
-    doors = Doors(edition, Composer(edition, shelf, log=log), shelf, store, samples, log)
+    composer = Composer(edition, shelf, books=accounts.books if accounts else None, log=log)
+    doors = Doors(edition, composer, shelf, store, samples, log, accounts)
 
     def drain() -> None:
         if doors.life is not Life.DRAINING:
@@ -50,9 +58,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         end_with_parent()
-        stocking = asyncio.create_task(_keep(shelf, store, edition, log)) if store else None
-        if stocking is not None:
-            await _first_stock(shelf)
+        works = [asyncio.create_task(work) for work in background(doors)]
+        if store is not None:
+            await first_stock(shelf)
         doors.life = Life.READY
         _tell_ready(log, edition, shelf, store)
         try:
@@ -61,7 +69,8 @@ def create_app(
         finally:
             drain()
             doors.lane.close()
-            await _stop(stocking, store)
+            await stop(works)
+            await close(doors)
             log.flush()
 
     app = Starlette(
@@ -84,11 +93,18 @@ def worker_app(env: Mapping[str, str] = os.environ) -> Starlette:
     """The app of one worker, as `serve` described it in the environment."""
     directory = Path(env[CONFIG_DIR])
     edition = assemble(directory, env)
-    kept, said = edition.settings.store, edition.settings.log
+    settings, said = edition.settings, edition.settings.log
     log = to_stream(sys.stderr, level=said.level, form=said.format, requests=said.requests)
     adopt_libraries(log)
-    store = Store(kept.url, timeout_ms=kept.timeout_ms) if kept.url else None
-    return create_app(edition, Shelf(), store, samples=directory / "samples", log=log)
+    shelf, store, accounts = Shelf(), None, None
+    state = state_directory(settings, env)
+    if settings.store.url is not None:
+        store = open_store(settings, settings.store.url)
+        if state is not None:
+            place = closet(state, env.get(STORE_NAME) or store.where)
+            shelf.snapshot = place.snapshot
+            accounts = open_accounts(settings, shelf, store, place, log=log)
+    return create_app(edition, shelf, store, samples=directory / "samples", log=log, accounts=accounts)
 
 
 def _tell_ready(log: Log, edition: Edition, shelf: Shelf, store: Store | None) -> None:
@@ -104,35 +120,3 @@ def _tell_ready(log: Log, edition: Edition, shelf: Shelf, store: Store | None) -
         store=store.where if store else None,
         revision=shelf.stock.revision,
     )
-
-
-async def _keep(shelf: Shelf, store: Store, edition: Edition, log: Log) -> None:
-    """The upkeep, begun again where it ends by a fault of ours: a worker with old ads must not look sound."""
-    pace = Pace(poll_s=edition.settings.store.poll_ms / 1000)
-    while True:
-        try:
-            await keep_stock(shelf, store, edition.prepare, pace=pace, log=log)
-        except Exception as exc:
-            log("upkeep_failed", level="error", **failure(exc))
-            shelf.failure = Degraded.STALE_INVENTORY
-        await asyncio.sleep(_AGAIN_S)
-
-
-async def _first_stock(shelf: Shelf) -> None:
-    """Returns when the first page can have ads, or need not be waited for: the store refuses, or is slow for too long.
-
-    A store that is slow once is asked again: a machine that starts has much to do.
-    """
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_FIRST_STOCK_S):
-            while shelf.last_ok is None and shelf.failure in (None, Degraded.STORE_TIMEOUT):  # noqa: ASYNC110 - a value
-                await asyncio.sleep(0.01)
-
-
-async def _stop(stocking: asyncio.Task[None] | None, store: Store | None) -> None:
-    # A call to the store that times out at just that moment takes the cancellation for its own, so it is said again.
-    while stocking is not None and not stocking.done():
-        stocking.cancel()
-        await asyncio.wait({stocking}, timeout=_STOP_AGAIN_S)
-    if store is not None:
-        await store.close()

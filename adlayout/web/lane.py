@@ -43,9 +43,9 @@ class Lane:
         if work.known is not None or not _is_long(request.html):
             composer.draft(work, now=now, expired=deadline.passed)
         elif self._waiting >= _MOST_WAITING:
-            return composer.bare(request, Degraded.SHED), None
+            return composer.bare(request, Degraded.SHED, now=now), None
         elif not await self._drafted(work, now, deadline):
-            return composer.bare(request, Degraded.DEADLINE), None
+            return composer.bare(request, Degraded.DEADLINE, now=now), None
         await composer.reserve(work, now=now, within_s=deadline.left_s)
         return composer.finish(work, now=now), work.receipt
 

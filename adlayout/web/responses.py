@@ -101,8 +101,13 @@ def _server_timing(page: Page) -> str:
 @lru_cache(maxsize=256)
 def wants_json(accept: str) -> bool:
     """True where JSON is preferred over HTML; at equal weight the one that is named more exactly, else HTML."""
+    return wants(JSON, accept, over="text/html")
+
+
+def wants(media: str, accept: str, *, over: str) -> bool:
+    """Whether the one is preferred; at equal weight it is the one that is named more exactly, else the other."""
     ranges = [_media_range(part) for part in accept.lower().split(",")]
-    return _preference(JSON, ranges) > _preference("text/html", ranges)
+    return _preference(media, ranges) > _preference(over, ranges)
 
 
 def _preference(media: str, ranges: list[tuple[str, float]]) -> tuple[float, int]:

@@ -26,10 +26,13 @@ from adlayout.model import Degraded, Output, Page, Piece
 from adlayout.store.client import Store
 from adlayout.telemetry.logs import QUIET, Log, failure
 from adlayout.upkeep import Shelf
+from adlayout.web.accounts import Accounts
 from adlayout.web.charsets import without_surrogates
 from adlayout.web.inventory import Desk
 from adlayout.web.lane import Lane
 from adlayout.web.limits import Deadline, admit, may_ask, read_body
+from adlayout.web.public import Gate
+from adlayout.web.reports import Office
 from adlayout.web.requests import Headers, Received, read_request
 from adlayout.web.responses import json_answer, page_answer, wants_json
 
@@ -44,7 +47,11 @@ class Life(StrEnum):
 
 @dataclass(slots=True)
 class Doors:
-    """Every route's handler, over what they share; `store` is what fills the shelf, where something does."""
+    """Every route's handler, over what they share.
+
+    `store` is what fills the shelf, where something does, and `accounts` what is counted with. A `problem` is why
+    requests should go elsewhere although the worker could answer them.
+    """
 
     edition: Edition
     composer: Composer
@@ -52,13 +59,21 @@ class Doors:
     store: Store | None
     samples: Path | None = None
     log: Log = QUIET
+    accounts: Accounts | None = None
     life: Life = Life.STARTING
+    problem: str | None = None
     lane: Lane = field(init=False)
     desk: Desk = field(init=False)
+    office: Office = field(init=False)
+    gate: Gate = field(init=False)
 
     def __post_init__(self) -> None:
         self.lane = Lane(self.composer)
         self.desk = Desk(self.edition, self.store, self.log)
+        settings, accounts = self.edition.settings, self.accounts
+        secrets = accounts.books.secrets if accounts else settings.secrets
+        self.office = Office(settings, self.shelf, self.store, secrets, self.log)
+        self.gate = Gate(self.shelf, accounts, settings.server, self.log)
 
     def routes(self) -> list[Route]:
         """The literal table of routes."""
@@ -72,6 +87,12 @@ class Doors:
             Route("/v1/creatives", self.desk.rows),
             Route("/v1/creatives/{id}", self.desk.row, methods=["GET", "PUT", "DELETE"]),
             Route("/v1/inventory", self.desk.many, methods=["POST"]),
+            Route("/v1/flights/{id}/delivery", self.office.delivery),
+            Route("/v1/reports", self.office.report),
+            Route("/v1/units/{unit:path}", self.office.forget, methods=["DELETE"]),
+            Route("/v1/events", self.gate.events, methods=["POST", "OPTIONS"]),
+            Route("/v1/view/{token}", self.gate.view, methods=["GET", "OPTIONS"]),
+            Route("/v1/click/{token}", self.gate.click),
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
             Route("/preview", self.preview),
@@ -112,8 +133,10 @@ class Doors:
             "store": self._store_state(),
             "revision": self.shelf.stock.revision,
             "bad_rows": len(self.shelf.bad_rows) + len(self.shelf.unprepared),
+            "counting": self.accounts.waiting() if self.accounts else None,
+            "problem": self.problem,
         }
-        return json_answer(answer, 200 if self.life is Life.READY else 503)
+        return json_answer(answer, 200 if self.life is Life.READY and self.problem is None else 503)
 
     async def preview(self, request: Request) -> Response:
         """A sample article, composed, to look at in a browser."""
@@ -158,8 +181,10 @@ class Doors:
         request = received.request
         deadline = Deadline(request.timeout_ms, self.edition.settings.server.timeout_ms)
         try:
-            page, _ = await self.lane.compose(request, datetime.now(UTC), deadline)
+            page, receipt = await self.lane.compose(request, datetime.now(UTC), deadline)
             answer = page_answer(page, received, as_json=as_json)
+            if receipt is not None and self.accounts is not None:
+                self.accounts.served(receipt, request, dict(scope["headers"]))
         except Exception as exc:
             self.log("compose_failed", request_id=request.request_id, **failure(exc))
             page = _untouched(received)

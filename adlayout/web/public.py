@@ -1,0 +1,144 @@
+"""What readers' browsers call: events, views, clicks and the page script. Believes nothing but signatures.
+
+Whatever comes, a page is never kept waiting for a count, and nobody is sent anywhere but to an advertiser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adlayout.config.settings import Server
+from adlayout.counts import NO_FLIGHT, Event
+from adlayout.errors import InputError
+from adlayout.events.beacon import LONGEST_BODY, read_batch
+from adlayout.events.record import Caps, Happening, What
+from adlayout.events.token import Ad, Expired, Purpose, Ticket
+from adlayout.events.traffic import Invalid, is_early
+from adlayout.model import Creative
+from adlayout.telemetry.logs import QUIET, Log
+from adlayout.upkeep import Shelf
+from adlayout.web.accounts import Accounts
+from adlayout.web.destinations import destination
+from adlayout.web.limits import read_body
+
+Headers: TypeAlias = Mapping[bytes, bytes]
+
+# One transparent pixel: GIF89a, 1x1, a palette of two, a graphic control extension that makes the first transparent.
+GIF: Final = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
+    b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x01D\x00;"
+)
+_UNKEPT: Final = {"Cache-Control": "no-store"}
+_FOLLOWED: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+_SHARED: Final = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST",
+    "Access-Control-Allow-Headers": "Content-Type",
+    "Access-Control-Max-Age": "86400",
+}
+_ALL: Final = "*"
+_COUNTED: Final = {What.VIEW: Event.VIEW, What.CLICK: Event.CLICK}
+_NOTHING_HERE: Final = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Not found</title>
+<p>This link does not lead anywhere (any more).</p></html>
+"""
+
+
+@dataclass(slots=True)
+class Gate:
+    """The handlers of public routes. Without `accounts` nothing is counted, and no link leads anywhere."""
+
+    shelf: Shelf
+    accounts: Accounts | None
+    server: Server
+    log: Log = QUIET
+
+    async def events(self, request: Request) -> Response:
+        """What the page script reports; 204, whatever comes."""
+        headers: Headers = dict(request.scope["headers"])
+        if request.method == "POST":
+            await self._take(request, headers)
+        return self._shared(Response(status_code=204, headers=_UNKEPT), headers)
+
+    async def view(self, request: Request) -> Response:
+        """A picture of one pixel that counts a view, for pages without a script; the same, whatever comes."""
+        headers: Headers = dict(request.scope["headers"])
+        if request.method == "OPTIONS":
+            return self._shared(Response(status_code=204, headers=_UNKEPT), headers)
+        ticket = self._read(request, Purpose.VIEW)
+        if request.method == "GET" and isinstance(ticket, Ticket):
+            self._count(ticket, What.VIEW, request, headers)
+        shown = Response(GIF, media_type="image/gif", headers=_UNKEPT | {"X-Content-Type-Options": "nosniff"})
+        return self._shared(shown, headers)
+
+    async def click(self, request: Request) -> Response:
+        """Counts a click and leads to the creative's link, or to an address of its advertiser."""
+        found = self._read(request, Purpose.CLICK)
+        ticket = found.ticket if isinstance(found, Expired) else found
+        creative = self._creative(ticket) if ticket else None
+        target = (
+            destination(request.query_params.get("to"), creative.link, creative.adomain)
+            if ticket and creative
+            else None
+        )
+        if ticket is None or target is None:
+            return Response(_NOTHING_HERE, 404, headers=_FOLLOWED, media_type="text/html; charset=utf-8")
+        if request.method == "GET" and isinstance(found, Ticket):
+            self._count(found, What.CLICK, request, dict(request.scope["headers"]))
+        return Response(status_code=302, headers=_FOLLOWED | {"Location": target})
+
+    async def _take(self, request: Request, headers: Headers) -> None:
+        try:
+            body = await read_body(headers, request.receive, limit=LONGEST_BODY, within_s=self.server.body_timeout_s)
+        except InputError:
+            return
+        accounts = self.accounts
+        batch = read_batch(body)
+        ticket = accounts.books.signer.read(batch.token, Purpose.PAGE) if accounts else None
+        if accounts is None or not isinstance(ticket, Ticket):
+            return
+        bad = self._invalid(accounts, request, headers)
+        dropped = accounts.counter.batch(ticket, batch, caps_of=self._caps_of, bad=bad)
+        if dropped:
+            self.log("events_dropped", level="debug", reasons=sorted(set(dropped)))
+
+    def _count(self, ticket: Ticket, what: What, request: Request, headers: Headers) -> None:
+        """Counts what happened to the one ad of the ticket."""
+        if self.accounts is not None:
+            bad = self._invalid(self.accounts, request, headers)
+            happening = Happening(what, slot=ticket.ads[0].slot)
+            self.accounts.counter.happened(ticket, happening, caps_of=self._caps_of, bad=bad)
+
+    def _read(self, request: Request, purpose: Purpose) -> Ticket | Expired | None:
+        if self.accounts is None:
+            return None
+        return self.accounts.books.signer.read(str(request.path_params["token"]), purpose)
+
+    def _creative(self, ticket: Ticket) -> Creative | None:
+        return self.shelf.stock.inventory.creatives.get(ticket.ads[0].creative)
+
+    def _invalid(self, accounts: Accounts, request: Request, headers: Headers) -> Invalid | None:
+        """Why no reader is behind the request; a browser always says what it is."""
+        agent = headers.get(b"user-agent", b"").decode("latin-1")
+        address = request.client.host if request.client else None
+        return accounts.traffic.invalid(agent=agent, address=address, early=is_early(headers))
+
+    def _caps_of(self, what: What, ad: Ad) -> Caps:
+        event = _COUNTED.get(what)
+        if event is None:
+            return ()
+        flight = None if ad.flight == NO_FLIGHT else ad.flight
+        return self.shelf.stock.inventory.caps_of(flight, ad.creative, event)
+
+    def _shared(self, answer: Response, headers: Headers) -> Response:
+        """The answer with what lets scripts of the configured sites read it (Fetch standard, CORS protocol)."""
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        answer.headers["Vary"] = "Origin"
+        if origin and (_ALL in self.server.origins or origin.lower() in self.server.origins):
+            answer.headers["Access-Control-Allow-Origin"] = origin
+            for name, value in _SHARED.items():
+                answer.headers[name] = value
+        return answer
