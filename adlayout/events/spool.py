@@ -1,6 +1,6 @@
 """The spool: lines are on disk before anybody is told that they were taken, until the store has them. Knows no store.
 
-What the store acknowledged stays for another `RING_S`: one that is restarted or fails over may lose its last second,
+What the store acknowledged stays for a while (`RING_S`): one that is restarted or fails over may lose its last second,
 and is sent that again. A spool whose owner was killed is adopted by whoever comes next and goes on under its own name.
 """
 
@@ -50,11 +50,13 @@ class Alarm(Protocol):
 class Bounds:
     """How large a spool may become: a segment in bytes and seconds, all of it on disk, and what the disk does not take.
 
-    Segments are short-lived so that what was acknowledged long ago is not kept for the sake of what was not.
+    Segments are short-lived so that what was acknowledged long ago is not kept for the sake of what was not; `ring_s`
+    is how long what was acknowledged stays.
     """
 
     segment_bytes: int = 4 * 1024 * 1024
     segment_s: float = RING_S
+    ring_s: float = RING_S
     disk_bytes: int = 1024 * 1024 * 1024
     memory_bytes: int = 32 * 1024 * 1024
 
@@ -83,6 +85,7 @@ class Spool:
         self._memory: deque[bytes] = deque()
         self._memory_bytes = 0
         self._ring: deque[tuple[int, float]] = deque()
+        self._settled = 0
         self._reading = Reading()
         self._written = False
         self._retired: list[int] = []
@@ -101,9 +104,14 @@ class Spool:
         return self._segments[0].first if self._segments else self._on_disk + 1
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no line is kept, waiting or not."""
+        return not self._segments and not self._memory
+
+    @property
     def ring_due(self) -> bool:
         """Whether something was acknowledged so long ago that it can go, once the store says that it has it still."""
-        return bool(self._ring) and self._clock() >= self._ring[0][1] + RING_S
+        return bool(self._ring) and self._clock() >= self._ring[0][1] + self._bounds.ring_s
 
     @property
     def _on_disk(self) -> int:
@@ -143,18 +151,17 @@ class Spool:
     def acknowledge(self, position: int) -> None:
         """Says that the store holds all lines up to `position`, which may be fewer than it once did.
 
-        What it has held for `RING_S` is removed.
+        What it has held for a while is removed.
         """
         now = self._clock()
         self.acknowledged = position
         while self._ring and self._ring[-1][0] > position:
             self._ring.pop()
-        if not self._ring or self._ring[-1][0] < position:
+        if position > (self._ring[-1][0] if self._ring else self._settled):
             self._ring.append((position, now))
-        settled = 0
-        while self._ring and self._ring[0][1] + RING_S <= now:
-            settled = self._ring.popleft()[0]
-        self._remove(settled)
+        while self._ring and self._ring[0][1] + self._bounds.ring_s <= now:
+            self._settled = self._ring.popleft()[0]
+        self._remove(self._settled)
         if self._lock is not None:
             note(self._lock, position)
 
@@ -208,8 +215,9 @@ class Spool:
         """Ends it for this process; what the store has not acknowledged waits for the next one."""
         self._retry_at = 0.0
         self.tidy()
-        if self._memory:
-            self._alarm("spool_lost", lines=len(self._memory))
+        left = self.last - max(self._on_disk, self.acknowledged)
+        if left > 0:
+            self._alarm("spool_lost", lines=left)
         self._retire()
         sync(self.unsynced())
         self._reading.close()
@@ -332,10 +340,7 @@ def adopt(
     try:
         with alone(directory):
             free = [(id, lock) for id in spool_ids(directory) if (lock := take(directory, id)) is not None]
-    except FileNotFoundError:
-        return []
-    except OSError as exc:
-        alarm("spool_unreadable", message=str(exc))
-        return []
+    except OSError:
+        return []  # whoever writes into the directory says what is wrong with it
     left = [(Spool(directory, alarm=alarm, bounds=bounds, clock=clock), id, lock) for id, lock in free]
     return [spool for spool, id, lock in left if spool.inherit(id, lock, now=now())]
