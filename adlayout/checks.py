@@ -242,7 +242,7 @@ def _at_key(path: str, row: CreativeRow, message: str) -> Fault:
 def proven(creative: Creative, templates: Templates) -> Prepared:
     """The creative's markup, made once; raises BadMarkup where it must not stand in a page or could leave its slot."""
     made = prepare(creative, templates)
-    for markup in dict.fromkeys(made.markup.values()):
+    for markup in made.samples():
         if fault := escape_of(markup):
             raise BadMarkup(f"its markup {fault}")
     return made

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter
+from typing import NamedTuple
 
 from adlayout.assemble import Edition
 from adlayout.checks import wrong_selectors
@@ -30,6 +31,7 @@ from adlayout.deciding import (
 from adlayout.decision.explain import Passed
 from adlayout.decision.settle import Outcome, Settled, Word
 from adlayout.errors import BadPlan, ConfigError, Fault
+from adlayout.imprint import Imprint
 from adlayout.model import (
     Decision,
     Degraded,
@@ -48,7 +50,9 @@ from adlayout.placement.layout import Layout, compile_all
 from adlayout.placement.overlay import extended
 from adlayout.placement.schema import LayoutFile
 from adlayout.plans import Laid, Planned, Plans, judge
+from adlayout.rendering.macros import fill
 from adlayout.rendering.page import Frame, PageContext, TemplateFailure, plain_frame
+from adlayout.rendering.script import script_tag
 from adlayout.rendering.slot import SlotBox, box
 from adlayout.telemetry.logs import QUIET
 from adlayout.upkeep import Log, Shelf, Stock
@@ -122,13 +126,13 @@ class Composer:
         decisions = self._settled(work)
         self._sign(work, now)
         decide_ms = work.decide_ms + (perf_counter() - started) * 1000
-        return self._rendered(work, laid, decisions, (*work.timings_ms, ("decide", decide_ms)))
+        return self._rendered(work, laid, decisions, timings_ms=(*work.timings_ms, ("decide", decide_ms)), now=now)
 
-    def bare(self, request: Request, reason: Degraded) -> Page:
+    def bare(self, request: Request, reason: Degraded, *, now: datetime) -> Page:
         """The page without ads, for when there is no time or no room to plan them."""
         work = self.begin(request)
         work.degraded.append(reason)
-        return self._rendered(work, _uncut(request), (), ())
+        return self._rendered(work, _uncut(request), (), now=now)
 
     def decide(self, request: Request, slots: tuple[Slot, ...], *, now: datetime) -> Work:
         """Draws who may stand in slots of the caller's own; `reserve` and `decided` follow."""
@@ -257,18 +261,20 @@ class Composer:
             sheet = Sheet(work.layout.name, _cacheable_s(work))
             work.receipt = receipt(work.question, work.settled, sheet, books=books, now=now)
 
-    def _rendered(self, work: Work, laid: Laid, decisions: tuple[Decision, ...], timings_ms: Timings) -> Page:
+    def _rendered(
+        self, work: Work, laid: Laid, decisions: tuple[Decision, ...], *, timings_ms: Timings = (), now: datetime
+    ) -> Page:
         started = perf_counter()
         own = len(decisions) - len(laid.boxes)
-        article = _article(laid, decisions, own, work.stock) if decisions else laid.stretches
+        base = self._books.base if self._books else ""
+        ads = _Ads(work.stock, Imprint(work.request, work.receipt, base, now))
+        article = _article(laid, decisions, own, ads) if decisions else laid.stretches
+        script = script_tag(base, work.receipt.signed.page) if work.receipt else ""
         pieces, start = article, 0
         if work.request.output is Output.PAGE:
             boxes = self._page_boxes[work.layout.name, work.layout.device]
-            texts = {
-                each.slot.id: (at, _text(boxes[each.slot.id], each, work.stock))
-                for at, each in enumerate(decisions[:own])
-            }
-            pieces, start = _around(article, self._frame(work), texts)
+            texts = {each.slot.id: (at, ads.text(boxes[each.slot.id], each)) for at, each in enumerate(decisions[:own])}
+            pieces, start = _around(article, self._frame(work), texts, script)
         return Page(
             pieces=pieces,
             article_from=start,
@@ -284,6 +290,7 @@ class Composer:
             cached=work.known is not None and work.site.ads,
             cacheable_s=_cacheable_s(work),
             token=work.receipt.signed.page if work.receipt else "",
+            script=script,
         )
 
     def _frame(self, work: Work) -> Frame:
@@ -379,26 +386,34 @@ def _context(work: Work) -> PageContext:
     )
 
 
-def _article(laid: Laid, decisions: Sequence[Decision], own: int, stock: Stock) -> tuple[Piece, ...]:
+class _Ads(NamedTuple):
+    """The ads of one page as markup."""
+
+    stock: Stock
+    imprint: Imprint
+
+    def text(self, slot_box: SlotBox, decision: Decision) -> str:
+        """What stands in a slot, or in its place."""
+        if isinstance(decision, Filled):
+            made = self.stock.prepared[decision.creative]
+            text = (made.markup if slot_box.slot.style.lazy else made.eager)[decision.format]
+            return slot_box.around(text if isinstance(text, str) else fill(text, self.imprint.of(decision)))
+        return slot_box.without
+
+
+def _article(laid: Laid, decisions: Sequence[Decision], own: int, ads: _Ads) -> tuple[Piece, ...]:
     """The article's stretches with the ads of its inline slots between them; page slots come first in `decisions`."""
     pieces: list[Piece] = []
     for at, (slot_box, stretch) in enumerate(zip(laid.boxes, laid.stretches, strict=False), own):
         pieces.append(stretch)
-        text = _text(slot_box, decisions[at], stock)
+        text = ads.text(slot_box, decisions[at])
         if text:
             pieces.append(Piece(text, False, at))
     return (*pieces, laid.stretches[-1])
 
 
-def _text(slot_box: SlotBox, decision: Decision, stock: Stock) -> str:
-    if isinstance(decision, Filled):
-        made = stock.prepared[decision.creative]
-        return slot_box.around((made.markup if slot_box.slot.style.lazy else made.eager)[decision.format])
-    return slot_box.without
-
-
 def _around(
-    article: tuple[Piece, ...], frame: Frame, texts: Mapping[str, tuple[int, str]]
+    article: tuple[Piece, ...], frame: Frame, texts: Mapping[str, tuple[int, str]], script: str
 ) -> tuple[tuple[Piece, ...], int]:
     """The frame with its holes filled, and at which piece the article starts."""
     pieces: list[Piece] = []
@@ -409,6 +424,8 @@ def _around(
         elif part.kind == "article":
             start = len(pieces)
             pieces += article
+        elif part.kind == "script":
+            pieces += [Piece(script)] if script else []
         elif part.name in texts and texts[part.name][1]:
             at, text = texts[part.name]
             pieces.append(Piece(text, slot=at))

@@ -9,6 +9,7 @@ import pytest
 
 from adlayout.model import Content, Creative, Html, Image, Native
 from adlayout.rendering.creative import BadMarkup, Prepared, prepare
+from adlayout.rendering.macros import AdFacts, fill
 from adlayout.rendering.page import Templates
 
 SHIPPED = Path(__file__).parent.parent / "config" / "templates"
@@ -32,7 +33,7 @@ UNMEASURED = f'loading="lazy" decoding="async" style="display:block;{FITTING}"'
 
 def fluid(content: Content, templates: Templates, *, link: str | None = None) -> str:
     """The markup of a creative with that content in the one format `fluid`."""
-    return prepare(Creative("c", content, link), templates).markup["fluid"]
+    return fill(prepare(Creative("c", content, link), templates).markup["fluid"], AdFacts("c"))
 
 
 def test_an_image_is_drawn_once_for_each_of_its_formats(templates: Templates) -> None:

@@ -13,7 +13,7 @@ FLOORS = {
     "crew": 1, "config": 1, "store": 1, "telemetry": 1,
     "article": 2, "placement": 2, "decision": 2, "rendering": 2, "events": 2, "privacy": 2,
     "checks": 3, "compose": 3, "plans": 3, "upkeep": 3, "assemble": 3, "answers": 3,
-    "simulate": 3, "report": 3, "corpus": 3, "counting": 3, "deciding": 3, "snapshots": 1, "delivery": 3, "reports": 3, "publishing": 3,
+    "simulate": 3, "report": 3, "corpus": 3, "counting": 3, "deciding": 3, "imprint": 3, "snapshots": 1, "delivery": 3, "reports": 3, "publishing": 3,
     "cli": 4, "web": 4,
 }  # fmt: skip
 SOLE = {"turbohtml": "article", "jinja2": "rendering", "nh3": "rendering", "redis": "store", "yaml": "config"}

@@ -34,20 +34,25 @@ def failure(loaded: Templates, name: str = "article", context: PageContext | Non
     return caught.value.fault
 
 
+SCRIPT = Hole("script")
+CHANGED = "what {{ article }}, {{ script }} and {{ slot(…) }} return must not be changed"
+
+
 def text_of(frame: Frame) -> str:
     """The frame with `[article]` and `[slot NAME]` where its holes are."""
-    return "".join(part if isinstance(part, str) else f"[{part.kind} {part.name}]" for part in frame.parts)
+    shown = (part if isinstance(part, str) else f"[{part.kind} {part.name}]" for part in frame.parts)
+    return "".join(shown).replace("[script ]", "")
 
 
 def test_a_page_is_cut_at_the_article_and_the_page_slots(tmp_path: Path) -> None:
     loaded = templates(tmp_path, article='<i>{{ slot("top") }}</i>{{ article }}{{ slot("end") }}')
     frame = loaded.frame("article", PageContext("Site", page_slots=("end", "top")))
-    assert frame == Frame(("<i>", Hole("slot", "top"), "</i>", ARTICLE, Hole("slot", "end")))
+    assert frame == Frame(("<i>", Hole("slot", "top"), "</i>", ARTICLE, Hole("slot", "end"), SCRIPT))
 
 
 def test_a_slot_that_the_layout_lacks_leaves_nothing(tmp_path: Path) -> None:
     loaded = templates(tmp_path, article='<p>{{ slot("top") }}</p>{{ article }}')
-    assert loaded.frame("article", PageContext("Site")) == Frame(("<p></p>", ARTICLE))
+    assert loaded.frame("article", PageContext("Site")) == Frame(("<p></p>", ARTICLE, SCRIPT))
 
 
 def test_every_text_of_the_page_is_escaped(tmp_path: Path) -> None:
@@ -57,26 +62,26 @@ def test_every_text_of_the_page_is_escaped(tmp_path: Path) -> None:
     hostile = "</title><script>alert('1')</script>&\""
     context = PageContext(hostile, hostile, hostile, hostile, hostile, charset=hostile)
     escaped = "&lt;/title&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&#34;"
-    assert loaded.frame("article", context) == Frame(("|".join([escaped] * 6), ARTICLE))
+    assert loaded.frame("article", context) == Frame(("|".join([escaped] * 6), ARTICLE, SCRIPT))
 
 
 def test_no_filter_of_capitals_reaches_a_hole(tmp_path: Path) -> None:
     loaded = templates(tmp_path, article="{{ slot('top')|upper }}{{ article }}")
     frame = loaded.frame("article", PageContext("Site", page_slots=("top",)))
-    assert frame == Frame((Hole("slot", "top"), ARTICLE))
+    assert frame == Frame((Hole("slot", "top"), ARTICLE, SCRIPT))
 
 
 def test_no_text_of_the_request_is_taken_for_template_or_hole(tmp_path: Path) -> None:
     loaded = templates(tmp_path, article="{{ headline }}:{{ article }}")
     hostile = "{{ article }}{% raw %}0;a;"
     seen = {loaded.frame("article", PageContext("Site", headline=hostile)) for _ in range(3)}
-    assert seen == {Frame((hostile + ":", ARTICLE))}
+    assert seen == {Frame((hostile + ":", ARTICLE, SCRIPT))}
 
 
 def test_the_mark_of_one_page_means_nothing_in_the_next(tmp_path: Path) -> None:
     # A template that prints its mark backwards is the worst case: turned round again, it must open no later page.
     loaded = templates(tmp_path, article="{{ headline }}:{{ article }}{{ article|reverse }}")
-    leaked = str(loaded.frame("article", PageContext("Site")).parts[-1])[::-1]
+    leaked = str(loaded.frame("article", PageContext("Site")).parts[-2])[::-1]
     forged = loaded.frame("article", PageContext("Site", headline=leaked))
     assert (len(leaked), forged.parts[:2]) == (41, (f"{leaked}:", ARTICLE))
 
@@ -84,7 +89,7 @@ def test_the_mark_of_one_page_means_nothing_in_the_next(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "/path", "https://user@x.example/", "nonsense"])
 def test_an_address_that_is_not_web_is_left_out(url: str, tmp_path: Path) -> None:
     loaded = templates(tmp_path, article="[{{ url }}]{{ article }}")
-    assert loaded.frame("article", PageContext("Site", url=url)) == Frame(("[]", ARTICLE))
+    assert loaded.frame("article", PageContext("Site", url=url)) == Frame(("[]", ARTICLE, SCRIPT))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +130,10 @@ def test_an_address_that_is_not_web_is_left_out(url: str, tmp_path: Path) -> Non
         ),
         pytest.param(
             "<p>\n{{ article|upper }}",
-            Fault("templates/article.html.j2:2:1", "what {{ article }} and {{ slot(…) }} return must not be changed"),
+            Fault(
+                "templates/article.html.j2:2:1",
+                CHANGED,
+            ),
             id="a changed article",
         ),
         pytest.param(
@@ -135,7 +143,10 @@ def test_an_address_that_is_not_web_is_left_out(url: str, tmp_path: Path) -> Non
         ),
         pytest.param(
             "{{ article|replace('a;', '') }}",
-            Fault("templates/article.html.j2:1:1", "what {{ article }} and {{ slot(…) }} return must not be changed"),
+            Fault(
+                "templates/article.html.j2:1:1",
+                CHANGED,
+            ),
             id="a cut article",
         ),
         pytest.param(
@@ -188,7 +199,7 @@ def test_a_missing_folder_is_a_config_error(tmp_path: Path) -> None:
 def test_loaded_templates_do_not_follow_the_files(tmp_path: Path) -> None:
     loaded = templates(tmp_path, article="old{{ article }}")
     (tmp_path / "templates" / "article.html.j2").write_text("{% broken")
-    assert loaded.frame("article", PageContext("Site")) == Frame(("old", ARTICLE))
+    assert loaded.frame("article", PageContext("Site")) == Frame(("old", ARTICLE, SCRIPT))
 
 
 def test_pages_are_the_templates_that_are_not_native() -> None:
@@ -243,3 +254,23 @@ def test_the_shipped_page_shows_headline_byline_and_leaderboard_where_there_are_
 def test_the_shipped_page_head_tells_what_is_known(context: PageContext, expected: str) -> None:
     page = text_of(Templates.load(SHIPPED).frame("article", context))
     assert (page.startswith("<!doctype html>\n"), expected in page, "<script" in page) == (True, True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "expect"),
+    [
+        ("<body>{{ article }}</body>", ("<body>", Hole("article"), Hole("script"), "</body>")),
+        ("{{ article }}</BODY><!-- </body> -->", (Hole("article"), "</BODY><!-- ", Hole("script"), "</body> -->")),
+        ("{{ article }}", (Hole("article"), Hole("script"))),
+        ("{{ script }}<p>{{ article }}</p>", (Hole("script"), "<p>", Hole("article"), "</p>")),
+    ],
+)
+def test_the_page_script_stands_where_the_template_has_it_else_at_the_end(
+    tmp_path: Path, text: str, expect: tuple[str | Hole, ...]
+) -> None:
+    assert templates(tmp_path, article=text).frame("article", PageContext("Site")).parts == expect
+
+
+def test_the_page_script_is_written_once(tmp_path: Path) -> None:
+    with pytest.raises(TemplateFailure, match=r"\{\{ script \}\} must be written once, found 2 times"):
+        templates(tmp_path, article="{{ script }}{{ article }}{{ script }}").frame("article", PageContext("Site"))

@@ -50,7 +50,7 @@ def test_the_page_loads_nothing() -> None:
 def test_no_sample_ad_loads_anything() -> None:
     edition = assemble(SHIPPED, {})
     inventory, bad_rows = read_inventory(edition.house_rows)
-    ads = [ad for one in inventory.creatives.values() for ad in edition.prepare(one).markup.values()]
+    ads = [ad for one in inventory.creatives.values() for ad in edition.prepare(one).samples()]
     loaded = {"".join(found).strip("\"'")[:11] for ad in ads for found in LOADED.findall(unescape(ad))}
     assert (bad_rows, loaded) == ((), {"data:image/"})
 

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from html import escape
+from html import escape, unescape
 from typing import assert_never
 
 import nh3
 
 from adlayout.formats import FLUID, Size, size_of
 from adlayout.model import Creative, Html, Image, Native
+from adlayout.rendering.macros import (
+    EMPTY_SHEET,
+    AdFacts,
+    Hole,
+    Marks,
+    Sheet,
+    Text,
+    escaped,
+    fill,
+    joined,
+    of_address,
+    to_address,
+    to_link,
+    without,
+)
 from adlayout.rendering.page import TemplateFailure, Templates
-from adlayout.rendering.urls import is_picture, is_web
+from adlayout.rendering.urls import is_picture, is_under, is_web
 
 _REL = "sponsored nofollow noopener"
 
@@ -54,6 +70,14 @@ _PROPERTIES = frozenset({
 # fmt: on
 
 
+# What a page may say at worst, to prove that the markup stays in its slot whatever stands in its holes.
+_ODD = "'\"<>&`= \\"
+_BARE = AdFacts("", sheet=EMPTY_SHEET)
+_FULL = AdFacts(
+    _ODD, _ODD, _ODD, "https://ads.example/v1/click/x.y.z.0", Sheet(_ODD, _ODD, 1, _ODD, True, _ODD, _ODD, (2,))
+)
+
+
 class BadMarkup(ValueError):
     """A creative that may not stand in a page; the message says what is wrong with it."""
 
@@ -62,24 +86,29 @@ class BadMarkup(ValueError):
 class Prepared:
     """A creative's finished markup by format (`300x250`, `fluid`); one entry for each of its formats.
 
-    `markup` loads when the reader comes near it, `eager` at once.
+    `markup` loads when the reader comes near it, `eager` at once. Both have holes for what only a page knows.
     """
 
-    markup: Mapping[str, str]
-    eager: Mapping[str, str] = field(init=False)
+    markup: Mapping[str, Text]
+    eager: Mapping[str, Text] = field(init=False)
 
     def __post_init__(self) -> None:
         # What a creative says itself stands in it with its quotes escaped, so that this is always an attribute.
-        eager = {format: text.replace(_LAZY, "") for format, text in self.markup.items()}
+        eager = {format: without(text, _LAZY) for format, text in self.markup.items()}
         object.__setattr__(self, "eager", eager)
+
+    def samples(self) -> Iterator[str]:
+        """The markup as pages may have it: without anything in its holes, and with all that can stand there."""
+        for text in dict.fromkeys(self.markup.values()):
+            yield from dict.fromkeys((fill(text, _BARE), fill(text, _FULL)))
 
 
 def prepare(creative: Creative, templates: Templates) -> Prepared:
     """Makes the creative's markup for each of its formats (`fluid` where it names none); raises BadMarkup."""
     if creative.link is not None and not is_web(creative.link):
         raise BadMarkup(f"link: expected an http or https address, got {creative.link[:80]!r}")
-    draw = _drawing(creative, templates)
-    return Prepared({format: draw(_size(format)) for format in creative.formats or (FLUID,)})
+    draw, trackers = _drawing(creative, templates), _trackers(creative)
+    return Prepared({format: joined(draw(_size(format)), trackers) for format in creative.formats or (FLUID,)})
 
 
 def _size(format: str) -> Size:
@@ -89,7 +118,7 @@ def _size(format: str) -> Size:
     return size
 
 
-def _drawing(creative: Creative, templates: Templates) -> Callable[[Size], str]:
+def _drawing(creative: Creative, templates: Templates) -> Callable[[Size], Text]:
     content = creative.content
     match content:
         case Image():
@@ -99,7 +128,7 @@ def _drawing(creative: Creative, templates: Templates) -> Callable[[Size], str]:
             markup = _native(content, creative.link, templates)
             return lambda _size: markup
         case Html():
-            return _html(content)
+            return _html(content, creative)
         case _:  # pragma: no cover (the type checker lets no other kind pass)
             assert_never(content)
 
@@ -109,46 +138,57 @@ def _check_image(image: Image) -> None:
         raise BadMarkup(f"image.src: expected http(s), a /path or data:image/, got {image.src[:80]!r}")
 
 
-def _image(image: Image, link: str | None, size: Size) -> str:
+def _image(image: Image, link: str | None, size: Size) -> Text:
     width, height = (image.w, image.h) if size.width_px is None else (size.width_px, size.height_px)
     measures, look = "", ""
     if width and height:
         # A page's own `img {width: 100%}` must not blow the ad up, nor a file of another shape push the text down.
         measures = f' width="{width}" height="{height}"'
         look = f"width:{width}px;aspect-ratio:{width}/{height};object-fit:contain;"
-    picture = (
-        f'<img src="{escape(image.src)}" alt="{escape(image.alt)}"{measures} loading="lazy" decoding="async"'
-        f' style="display:block;{look}max-width:100%;height:auto;margin:0 auto;border:0">'
+    picture = joined(
+        '<img src="',
+        escaped(of_address(image.src)),
+        f'" alt="{escape(image.alt)}"{measures} loading="lazy" decoding="async"'
+        f' style="display:block;{look}max-width:100%;height:auto;margin:0 auto;border:0">',
     )
     if link is None:
         return picture
     # Without a text of its own a link is read out as its address.
     name = "" if image.alt.strip() else f' aria-label="{_NAME}"'
-    return f'<a href="{escape(link)}" rel="{_REL}" target="_blank"{name}>{picture}</a>'
+    return joined('<a href="', (_link(link),), f'" rel="{_REL}" target="_blank"{name}>', picture, "</a>")
 
 
-def _native(native: Native, link: str | None, templates: Templates) -> str:
+def _link(link: str) -> Hole:
+    return to_link(escaped(of_address(link)))
+
+
+def _native(native: Native, link: str | None, templates: Templates) -> Text:
     if native.image is not None:
         _check_image(native.image)
+    marks = Marks()
     fields = {
         "title": native.title,
         "body": native.body,
         "cta": native.cta,
         "sponsor": native.sponsor,
         "image": native.image,
-        "link": link,
+        "link": marks.address(_link(link)) if link is not None else None,
     }
     try:
-        return templates.native(native.template, fields)
+        markup = templates.native(native.template, fields)
     except TemplateFailure as exc:
         raise BadMarkup(f"template: {exc}") from exc
+    text = marks.cut(markup)
+    if text is None:
+        raise BadMarkup(f"template: native/{native.template} changes its link, which must stand in it as it is")
+    return text
 
 
-def _html(html: Html) -> Callable[[Size], str]:
+def _html(html: Html, creative: Creative) -> Callable[[Size], Text]:
     if not html.markup.strip():
         raise BadMarkup("markup: expected the ad's HTML, got nothing")
     if html.sandbox == _FIRST_PARTY:
-        clean = _sanitised(html.markup)
+        clean = _sanitised(html.markup, creative)
         return lambda _size: clean
     sandbox = _SANDBOXES.get(html.sandbox)
     if sandbox is None:
@@ -157,22 +197,55 @@ def _html(html: Html) -> Callable[[Size], str]:
     return lambda size: _iframe(html.markup, sandbox, size)
 
 
-def _iframe(markup: str, sandbox: str, size: Size) -> str:
+def _iframe(markup: str, sandbox: str, size: Size) -> Text:
     width, look = ("100%", "100%") if size.width_px is None else (str(size.width_px), f"{size.width_px}px")
-    return (
-        f'<iframe srcdoc="{escape(_DOCUMENT_HEAD + markup)}" sandbox="{sandbox}" allow="" referrerpolicy="no-referrer"'
+    marks = Marks()
+    document = marks.cut(escape(_DOCUMENT_HEAD + marks.marked(markup))) or ""
+    return joined(
+        '<iframe srcdoc="',
+        document,
+        f'" sandbox="{sandbox}" allow="" referrerpolicy="no-referrer"'
         f' loading="lazy" width="{width}" height="{size.height_px}" title="{_NAME}"'
-        f' style="border:0;display:block;width:{look};height:{size.height_px}px;max-width:100%;margin:0 auto"></iframe>'
+        f' style="border:0;display:block;width:{look};height:{size.height_px}px;max-width:100%;margin:0 auto">',
+        "</iframe>",
     )
 
 
-def _sanitised(markup: str) -> str:
-    clean = _CLEANER.clean(markup).strip()
+def _sanitised(markup: str, creative: Creative) -> Text:
+    marks = Marks()
+    clean = _CLEANER.clean(marks.marked(markup)).strip()
     if not _CLEANER_OF_TEXT.clean(clean).strip():
         raise BadMarkup("markup: nothing that may stand in a page remains of it")
+    counted = _HREF.sub(lambda found: f'href="{_counted(unescape(found[1]), creative, marks)}"', clean)
     # The box keeps negative margins and wide children from reaching over the article; an ad reads in the direction of
     # its own language, whatever the page's.
-    return f'<div dir="auto" style="overflow:hidden">{clean}</div>'
+    text = marks.cut(f'<div dir="auto" style="overflow:hidden">{counted}</div>')
+    if text is None:
+        raise BadMarkup("markup: a macro stands where it would be changed")
+    return text
+
+
+def _counted(address: str, creative: Creative, marks: Marks) -> str:
+    """The address of a link by way of the click address, where it leads to the advertiser."""
+    if creative.link is not None and address == creative.link:
+        return marks.address(_link(address))
+    if marks.holds(address) or not is_under(address, creative.adomain):
+        return escape(address)
+    return marks.address(to_address(address))
+
+
+def _trackers(creative: Creative) -> Text:
+    """What the page script reads: whom else to tell of views and clicks."""
+    told = {"view": creative.view_trackers, "click": creative.click_trackers}
+    parts = [joined(f' data-adl-{name}="', *_spaced(addresses), '"') for name, addresses in told.items() if addresses]
+    return joined("<span hidden", *parts, "></span>") if parts else ""
+
+
+def _spaced(addresses: Iterable[str]) -> Iterator[Text]:
+    for number, address in enumerate(addresses):
+        if not is_web(address):
+            raise BadMarkup(f"trackers: expected an http or https address, got {address[:80]!r}")
+        yield joined(" " if number else "", escaped(of_address(address)))
 
 
 def _attribute(tag: str, attribute: str, value: str) -> str | None:
@@ -198,4 +271,6 @@ _CLEANER = nh3.Cleaner(
     filter_style_properties=set(_PROPERTIES),
     set_tag_attribute_values={"a": {"target": "_blank"}, "img": {"loading": "lazy"}},
 )
+# As the cleaner writes them.
+_HREF = re.compile(r'href="([^"]*)"')
 _CLEANER_OF_TEXT = nh3.Cleaner(tags={"img"}, attributes={}, link_rel=None)

@@ -45,10 +45,10 @@ class PageContext:
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A place in the frame: the article's, or the page slot's of that name."""
+    """A place in the frame: the article's, the page script's, or the page slot's of that name."""
 
-    kind: Literal["article", "slot"]
-    name: str
+    kind: Literal["article", "script", "slot"]
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,9 @@ class Templates:
         def slot(wanted: str) -> Markup:
             return Markup(f"{mark}{numbers[wanted]};") if wanted in numbers else Markup()  # noqa: S704 (digits)
 
-        text = self._render(name, _variables(context) | {"article": Markup(f"{mark}a;"), "slot": slot})  # noqa: S704
-        return self._cut(name, text, mark, context.page_slots)
+        holes = {"article": Markup(f"{mark}a;"), "script": Markup(f"{mark}s;"), "slot": slot}  # noqa: S704 (digits)
+        text = self._render(name, _variables(context) | holes)
+        return with_script(self._cut(name, text, mark, context.page_slots))
 
     def native(self, name: str, fields: Mapping[str, object]) -> str:
         """A native ad laid out by `native/NAME.html.j2`; raises TemplateFailure for whatever goes wrong in it."""
@@ -144,13 +145,13 @@ class Templates:
     def _cut(self, name: str, text: str, mark: str, page_slots: tuple[str, ...]) -> Frame:
         opening, *marked = text.split(mark)
         holes_by_key = {str(number): Hole("slot", slot) for number, slot in enumerate(page_slots)}
-        holes_by_key["a"] = Hole("article", "")
+        holes_by_key |= {"a": Hole("article"), "s": Hole("script")}
         parts: list[str | Hole] = [opening]
         for stretch in marked:
             key, _, after = stretch.partition(";")
             hole = holes_by_key.get(key)
             if hole is None:
-                message = "what {{ article }} and {{ slot(…) }} return must not be changed"
+                message = "what {{ article }}, {{ script }} and {{ slot(…) }} return must not be changed"
                 raise TemplateFailure(self._fault(name, message, ("article", "slot")))
             parts += (hole, after)
         self._check_holes(name, [part for part in parts if isinstance(part, Hole)])
@@ -162,7 +163,8 @@ class Templates:
             message = f"{{{{ article }}}} must be written once, found {found} times"
             raise TemplateFailure(self._fault(name, message, ("article",)))
         if twice := next((hole for hole in holes if holes.count(hole) > 1), None):
-            message = f'{{{{ slot("{twice.name}") }}}} must be written once, found {holes.count(twice)} times'
+            said = f'slot("{twice.name}")' if twice.kind == "slot" else twice.kind
+            message = f"{{{{ {said} }}}} must be written once, found {holes.count(twice)} times"
             raise TemplateFailure(self._fault(name, message, ("slot",)))
 
     def _fault(self, name: str, message: str, names: tuple[str, ...]) -> Fault:
@@ -171,12 +173,26 @@ class Templates:
         return Fault(f"{self.folder}/{name}{SUFFIX}:{max(said, default=1)}:1", message)
 
 
+def with_script(frame: Frame) -> Frame:
+    """The frame with a place for the page script: where the template puts it, else at the end of its body."""
+    if Hole("script") in frame.parts:
+        return frame
+    parts = list(frame.parts)
+    for at in range(len(parts) - 1, -1, -1):
+        part = parts[at]
+        if isinstance(part, str) and (found := part.lower().rfind("</body")) >= 0:
+            pieces = (part[:found], Hole("script"), part[found:])
+            parts[at : at + 1] = [piece for piece in pieces if piece != ""]
+            return Frame(tuple(parts))
+    return Frame((*parts, Hole("script")))
+
+
 def plain_frame(context: PageContext) -> Frame:
     """The page where the template fails: a title and the article; uses no template, so it cannot fail."""
     title = escape(context.headline or context.site)
     opening = f'<!doctype html>\n<meta charset="{escape(context.charset)}">\n<title>{title}</title>\n'
     viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">\n<main><article>\n'
-    return Frame((opening + viewport, Hole("article", ""), "\n</article></main>\n"))
+    return Frame((opening + viewport, Hole("article"), "\n</article></main>\n", Hole("script")))
 
 
 def _variables(context: PageContext) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 # A backslash is a slash to browsers and none to other parsers; white space and control characters hide a scheme.
@@ -29,3 +30,12 @@ def is_picture(url: str) -> bool:
         return True
     own_path = url.startswith("/") and not url.startswith("//") and not _NEVER.search(url)
     return own_path or is_web(url)
+
+
+def is_under(url: str, domains: Iterable[str]) -> bool:
+    """True for a web address whose host is one of the domains or lies under one."""
+    if not is_web(url):
+        return False
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    roots = [domain.strip(".").lower() for domain in domains]
+    return any(root and (host == root or host.endswith(f".{root}")) for root in roots)
