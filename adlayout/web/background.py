@@ -16,6 +16,7 @@ from adlayout.upkeep import Pace, Shelf, keep_stock
 from adlayout.web.routes import Doors
 
 _STOP_AGAIN_S: Final = 0.2
+_STOP_S: Final = 1.0
 _FIRST_STOCK_S: Final = 2.0
 _AGAIN_S: Final = 0.5
 _WATCH_S: Final = 10.0
@@ -87,11 +88,18 @@ async def first_stock(shelf: Shelf) -> None:
 
 
 async def stop(works: Sequence[asyncio.Task[None]]) -> None:
-    # A call to the store that times out at just that moment takes the cancellation for its own, so it is said again.
+    """Ends the works. One that does not hear of its end in time is left to the end of the loop.
+
+    A call to the store that comes to its end at just that moment takes the cancellation for its own, so it is said
+    again; who waits for such a call in a group of tasks is deaf to that, too.
+    """
+    ends = asyncio.get_running_loop().time() + _STOP_S
     while waiting := [work for work in works if not work.done()]:
         for work in waiting:
             work.cancel()
         await asyncio.wait(waiting, timeout=_STOP_AGAIN_S)
+        if asyncio.get_running_loop().time() > ends:
+            return
 
 
 async def close(doors: Doors) -> None:

@@ -31,7 +31,7 @@ Headers: TypeAlias = Mapping[bytes, bytes]
 # One transparent pixel: GIF89a, 1x1, a palette of two, a graphic control extension that makes the first transparent.
 GIF: Final = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
-    b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x01D\x00;"
+    b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
 _UNKEPT: Final = {"Cache-Control": "no-store"}
 _FOLLOWED: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}

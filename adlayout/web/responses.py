@@ -72,6 +72,8 @@ def _fixed_headers(layout: str, device: str, cacheable_s: int, media: str) -> tu
 def _own_headers(page: Page, request_id: str) -> list[RawHeader]:
     filled = sum([isinstance(each, Filled) for each in page.decisions])
     headers = [(b"adlayout-slots", b"%d/%d" % (filled, len(page.decisions))), (b"x-request-id", request_id.encode())]
+    if page.token:
+        headers.append((b"adlayout-page-token", page.token.encode()))
     if page.degraded:
         headers.append((b"adlayout-degraded", _header_list(page.degraded).encode()))
     if page.warnings:
