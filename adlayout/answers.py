@@ -24,7 +24,7 @@ def page_json(page: Page, request_id: str) -> dict[str, object]:
         "slots": [_slot_json(decision, spans.get(at)) for at, decision in enumerate(page.decisions)],
         "article_start": starts[page.article_from],
         "article_end": starts[page.article_to],
-        "script": None,
+        "script": page.script or None,
         "degraded": [reason.value for reason in page.degraded],
         "warnings": list(page.warnings),
         "request_id": request_id,

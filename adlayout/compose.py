@@ -140,6 +140,7 @@ class Composer:
         work.why = True
         if slots and self._can_fill(work, slots, never):
             self._ask(work, slots, now)
+            work.of_reader = True  # whoever renders the answer asked for one reader
         return work
 
     def decided(self, work: Work, *, now: datetime) -> Decided:
