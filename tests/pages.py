@@ -7,6 +7,8 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+import redis
+
 from adlayout.counts import Asking, Attempt, Ledger, Limit, Reader, Record
 from adlayout.store.client import Store
 
@@ -15,20 +17,27 @@ T = TypeVar("T")
 DAY_MS = 86_400_000
 TODAY = "20261124"
 READER = Reader("r-now", "r-before")
+_EXEMPT = (b":f", b":ev", b":l", b":rev", b":inv:campaigns", b":inv:flights", b":inv:creatives")
 CAP = f"campaign/acme:s:{DAY_MS}"
 
 
 def ask(url: str, call: Callable[[Store], Awaitable[T]], **options: Any) -> T:
-    """Makes some calls with a client of its own."""
+    """Makes some calls with a client of its own, with more patience than a page has: others use this machine too."""
 
     async def main() -> T:
-        store = Store(url, **options)
+        store = Store(url, **{"timeout_ms": 10_000, "page_timeout_ms": 10_000, **options})
         try:
             return await call(store)
         finally:
             await store.close()
 
     return asyncio.run(main())
+
+
+def endless(url: str) -> list[bytes]:
+    """The keys that never end, but for those that must not."""
+    with redis.Redis.from_url(url) as client:
+        return [key for key in client.scan_iter() if client.pttl(key) < 0 and not key.endswith(_EXEMPT)]
 
 
 def goal(most: int, field: str = "spring:v", **changes: Any) -> Limit:

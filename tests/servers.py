@@ -248,16 +248,14 @@ class Line:
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, until either end closes it."""
+        back, forth = await self.target()
+        ways = [asyncio.create_task(way) for way in (_copy(reader, forth), self._answer(back, writer))]
         try:
-            back, forth = await self.target()
-            ways = [asyncio.create_task(way) for way in (_copy(reader, forth), self._answer(back, writer))]
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
             for way in ways:
                 way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            forth.close()
-        finally:
-            writer.close()
+            await asyncio.gather(*ways, _closed(forth), _closed(writer), return_exceptions=True)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
@@ -315,6 +313,11 @@ async def _end(listening: asyncio.Server) -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    await writer.wait_closed()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

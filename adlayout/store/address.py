@@ -36,15 +36,17 @@ class Address:
     primary: str
     options: dict[str, Any]  # the client's options are untyped
 
-    def open(self, *, answer_s: float, connect_s: float, connections: int, replicas: bool = False) -> Client:
+    def open(self, *, answer_s: float, connections: int, replicas: bool = False) -> Client:
         """A client that connects when it is first used. `replicas` may answer plain reads where it is a cluster's."""
         own = {
             "max_connections": connections,
             "socket_timeout": answer_s,
-            "socket_connect_timeout": connect_s,
+            "socket_connect_timeout": answer_s,
             "retry": Retry(NoBackoff(), 0),
             "client_name": f"adlayout/{__version__}/{os.getpid()}",
             "protocol": 2,
+            # Two questions less when many pages connect at once.
+            "driver_info": None,
         }
         match self.kind:
             case "cluster":

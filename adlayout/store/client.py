@@ -217,7 +217,9 @@ class Store:
         gone = 0
         for shard in range(self.shards):
             for reader in readers:
-                gone += await self._quick.ask("UNLINK", keys.reader(shard, reader), what="a reader cannot be forgotten")
+                gone += await self._quick.ask(
+                    "UNLINK", as_bytes(keys.reader(shard, reader)), what="a reader cannot be forgotten"
+                )
         return gone
 
     async def health(self) -> Health:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from redis.asyncio import RedisCluster
 from redis.asyncio.sentinel import SentinelConnectionPool
@@ -14,10 +14,9 @@ from redis.exceptions import NoScriptError
 from adlayout.store.address import Address
 from adlayout.store.faults import store_faults
 from adlayout.store.scripts import Script
+from adlayout.store.words import as_bytes
 
 Word: TypeAlias = str | bytes | int
-
-_CONNECT_S: Final = 0.05
 
 
 class Lane:
@@ -33,19 +32,18 @@ class Lane:
         self._gate = asyncio.Semaphore(connections)
         with store_faults(self.where, "its address does not hold"):
             # The commands that a cluster's client takes are untyped.
-            self._client: Any = address.open(
-                answer_s=answer_s, connect_s=min(answer_s, _CONNECT_S), connections=connections, replicas=replicas
-            )
+            self._client: Any = address.open(answer_s=answer_s, connections=connections, replicas=replicas)
 
     async def run(
         self, script: Script, keys: Sequence[str], words: Sequence[Word], *, what: str, within_s: float | None = None
     ) -> Any:  # the client's replies are untyped
         """Runs a program on the primary that has these keys; a server that does not know it is given its text."""
+        given = (len(keys), *map(as_bytes, keys), *words)
         async with self._call(what, within_s):
             try:
-                return await self._client.execute_command("EVALSHA", script.sha, len(keys), *keys, *words)
+                return await self._client.execute_command("EVALSHA", script.sha, *given)
             except NoScriptError:
-                return await self._client.execute_command("EVAL", script.text, len(keys), *keys, *words)
+                return await self._client.execute_command("EVAL", script.text, *given)
 
     async def ask(self, *words: Word, what: str) -> Any:  # the client's replies are untyped
         """Runs one command."""

@@ -13,8 +13,11 @@ def as_json(value: object) -> bytes:
 
 
 def as_bytes(text: str) -> bytes:
-    """The bytes of a text, and of lone surrogates those they stand for."""
-    return text.encode("utf-8", "surrogateescape")
+    """The bytes of a text, and of lone surrogates those they stand for; those that stand for none become `?`."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
 
 
 def flat(rows: Iterable[tuple[Any, ...]]) -> list[Any]:
