@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from html import escape, unescape
+from html import escape
 from typing import assert_never
 
 import nh3
@@ -19,8 +19,10 @@ from adlayout.rendering.macros import (
     Marks,
     Sheet,
     Text,
+    behind_click,
     escaped,
     fill,
+    has_macros,
     joined,
     of_address,
     to_address,
@@ -108,7 +110,7 @@ def prepare(creative: Creative, templates: Templates) -> Prepared:
     if creative.link is not None and not is_web(creative.link):
         raise BadMarkup(f"link: expected an http or https address, got {creative.link[:80]!r}")
     draw, trackers = _drawing(creative, templates), _trackers(creative)
-    return Prepared({format: joined(draw(_size(format)), trackers) for format in creative.formats or (FLUID,)})
+    return Prepared({format: joined(trackers, draw(_size(format))) for format in creative.formats or (FLUID,)})
 
 
 def _size(format: str) -> Size:
@@ -212,26 +214,61 @@ def _iframe(markup: str, sandbox: str, size: Size) -> Text:
 
 
 def _sanitised(markup: str, creative: Creative) -> Text:
-    marks = Marks()
-    clean = _CLEANER.clean(marks.marked(markup)).strip()
+    links = _Links(creative)
+    clean = _cleaner(links.attribute).clean(markup).strip()
     if not _CLEANER_OF_TEXT.clean(clean).strip():
         raise BadMarkup("markup: nothing that may stand in a page remains of it")
-    counted = _HREF.sub(lambda found: f'href="{_counted(unescape(found[1]), creative, marks)}"', clean)
     # The box keeps negative margins and wide children from reaching over the article; an ad reads in the direction of
     # its own language, whatever the page's.
-    text = marks.cut(f'<div dir="auto" style="overflow:hidden">{counted}</div>')
+    boxed = f'<div dir="auto" style="overflow:hidden">{links.marks.marked(clean)}</div>'
+    text = links.marks.cut(boxed)
     if text is None:
         raise BadMarkup("markup: a macro stands where it would be changed")
     return text
 
 
-def _counted(address: str, creative: Creative, marks: Marks) -> str:
-    """The address of a link by way of the click address, where it leads to the advertiser."""
-    if creative.link is not None and address == creative.link:
-        return marks.address(_link(address))
-    if marks.holds(address) or not is_under(address, creative.adomain):
-        return escape(address)
-    return marks.address(to_address(address))
+@dataclass(frozen=True, slots=True)
+class _Links:
+    """What may stand in the attributes of a creative's own markup; its links become holes, each with its mark."""
+
+    creative: Creative
+    marks: Marks = field(default_factory=Marks)
+
+    def attribute(self, tag: str, attribute: str, value: str) -> str | None:
+        """The attribute's value, or None where it must not stand."""
+        match attribute:
+            case "href":
+                return self._href(value)
+            case "src":
+                return self._standing(value) if is_picture(value) else None
+            case "class":
+                # Those names are how a page finds its slots, and a macro may stand for any name.
+                return None if "adl-" in value or has_macros(value) else value
+            case _:
+                return value
+
+    def _href(self, address: str) -> str | None:
+        """The address by way of the click address, where it leads to the advertiser."""
+        behind, link = behind_click(address), self.creative.link
+        if link is not None and (address == link or behind == ""):
+            return self.marks.address(_link(link))
+        if behind is not None:
+            return self.marks.address(to_address(behind)) if _leads(behind) else None
+        if not is_web(address):
+            return None
+        if is_under(address, self.creative.adomain):
+            return self.marks.address(to_address(of_address(address)))
+        return self._standing(address)
+
+    def _standing(self, address: str) -> str:
+        text = of_address(address)
+        return address if isinstance(text, str) else self.marks.standing(text)
+
+
+def _leads(text: Text) -> bool:
+    """Whether an address leads to the web, whatever its macros stand for: the host is none of them."""
+    first = text if isinstance(text, str) else text[0]
+    return isinstance(first, str) and is_web(first) and (isinstance(text, str) or _BEHIND_HOST.match(first) is not None)
 
 
 def _trackers(creative: Creative) -> Text:
@@ -248,29 +285,18 @@ def _spaced(addresses: Iterable[str]) -> Iterator[Text]:
         yield joined(" " if number else "", escaped(of_address(address)))
 
 
-def _attribute(tag: str, attribute: str, value: str) -> str | None:
-    match attribute:
-        case "href":
-            return value if is_web(value) else None
-        case "src":
-            return value if is_picture(value) else None
-        case "class":
-            # Those names are how a page finds its slots.
-            return None if "adl-" in value else value
-        case _:
-            return value
+def _cleaner(attribute: Callable[[str, str, str], str | None]) -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=set(_TAGS),
+        clean_content_tags={"script", "style", "iframe", "object", "template", "noscript", "svg", "math", "title"},
+        attributes=_ATTRIBUTES,
+        attribute_filter=attribute,
+        link_rel=_REL,
+        url_schemes={"http", "https", "data"},
+        filter_style_properties=set(_PROPERTIES),
+        set_tag_attribute_values={"a": {"target": "_blank"}, "img": {"loading": "lazy"}},
+    )
 
 
-_CLEANER = nh3.Cleaner(
-    tags=set(_TAGS),
-    clean_content_tags={"script", "style", "iframe", "object", "template", "noscript", "svg", "math", "title"},
-    attributes=_ATTRIBUTES,
-    attribute_filter=_attribute,
-    link_rel=_REL,
-    url_schemes={"http", "https", "data"},
-    filter_style_properties=set(_PROPERTIES),
-    set_tag_attribute_values={"a": {"target": "_blank"}, "img": {"loading": "lazy"}},
-)
-# As the cleaner writes them.
-_HREF = re.compile(r'href="([^"]*)"')
+_BEHIND_HOST = re.compile(r"https?://[^/?#]+[/?#]", re.IGNORECASE)
 _CLEANER_OF_TEXT = nh3.Cleaner(tags={"img"}, attributes={}, link_rel=None)

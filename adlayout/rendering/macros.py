@@ -7,15 +7,19 @@ in which a macro stands need not be known: everything else is percent-encoded. A
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from html import escape
 from secrets import randbits
 from typing import Final, NamedTuple, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 # What may follow in the address of a click that names where it leads: only under the creative's own domains.
 TO: Final = "?to="
-_CLICK, _CLICK_ENC, _LINK = "CLICK_URL", "CLICK_URL_ENC", "LINK"
+_CLICK, _CLICK_ENC = "CLICK_URL", "CLICK_URL_ENC"
+# The holes of links: no macro is written like them.
+_LINK, _TO = "link", "to"
+# Names that people give are no place to hide a page's worth of text in.
+_LONGEST: Final = 100
 # What other ad servers call them, so that their tags can be pasted.
 _ALIASES: Final = {
     "%%CLICK_URL_UNESC%%": _CLICK,
@@ -27,7 +31,9 @@ _ALIASES: Final = {
     "{random}": "CACHEBUSTER",
 }
 _MACRO: Final = re.compile(r"\$\{([A-Z][A-Z0-9_]{0,63})\}|" + "|".join(map(re.escape, _ALIASES)))
-_NAMED_VENDOR: Final = re.compile(r"(GDPR_CONSENT|GPP_STRING)_[0-9]{1,10}")
+# A page has one consent string, whichever vendor's tag asks for it.
+_OF_VENDOR: Final = re.compile(r"(GDPR_CONSENT|GPP_STRING)_[0-9]{1,10}")
+_ENCODED: Final = re.compile(r"https?%3A%2F%2F", re.IGNORECASE)
 _AS_IT_IS: Final = "/:?=&%"  # of an address that is ours
 
 
@@ -45,8 +51,9 @@ class Sheet(NamedTuple):
 
 
 EMPTY_SHEET: Final = Sheet()
-# What a page that ops look at says in place of everything that could be counted.
-AUDIT: Final = Sheet("AUDIT", "AUDIT", 0, "AUDIT", None, "AUDIT", "AUDIT")
+# What a page that ops look at says in place of everything that could be counted, its click addresses excepted.
+_AUDIT: Final = "AUDIT"
+AUDIT: Final = Sheet(_AUDIT, _AUDIT, 0, _AUDIT, None, _AUDIT, _AUDIT)
 
 
 class AdFacts(NamedTuple):
@@ -81,6 +88,22 @@ def of_address(address: str) -> Text:
     return _merged(_parts(address, unknown=lambda _: ""))
 
 
+def has_macros(said: str) -> bool:
+    """Whether a page would change it."""
+    return not isinstance(_merged(_parts(said, unknown=lambda said: said)), str)
+
+
+def behind_click(address: str) -> Text | None:
+    """Where an address that begins with the click macro leads, written out; None for any other address."""
+    text = of_address(address)
+    first, *rest = (text,) if isinstance(text, str) else text
+    if not isinstance(first, Hole) or first.macro != _CLICK:
+        return None
+    if rest and isinstance(rest[0], str) and _ENCODED.match(rest[0]):
+        rest = [unquote(part) if isinstance(part, str) else part for part in rest]
+    return _merged(rest)
+
+
 class Marks:
     """Marks that stand for holes in markup while it is worked on, and the way back.
 
@@ -91,27 +114,21 @@ class Marks:
         self._mark = f"m{randbits(96):024x}"
         self._holes: list[Hole] = []
 
-    def of(self, hole: Hole) -> str:
-        """A word that stands for the hole."""
-        self._holes.append(hole)
-        return f"{self._mark}x{len(self._holes) - 1}z"
-
     def address(self, hole: Hole) -> str:
         """An address that stands for the hole, whole."""
-        return f"https://{self.of(hole)}.example/"
-
-    def holds(self, address: str) -> bool:
-        """Whether a mark stands in it."""
-        return self._mark in address
+        return f"https://{self._number(hole)}y.example/"
 
     def marked(self, markup: str) -> str:
         """Markup with a mark for each macro that is known; others stay as they are."""
-        found = _parts(markup, unknown=lambda said: said)
-        return "".join(part if isinstance(part, str) else self._standing(part) for part in found)
+        return self.standing(_parts(markup, unknown=lambda said: said))
+
+    def standing(self, parts: Iterable[str | Hole]) -> str:
+        """The text with a mark for each of its holes."""
+        return "".join(part if isinstance(part, str) else f"{self._number(part)}z" for part in parts)
 
     def cut(self, markup: str) -> Text | None:
         """The text with its holes; None where a mark was changed on the way."""
-        pieces = re.split(rf"https://{self._mark}x([0-9]+)z\.example/|{self._mark}x([0-9]+)z", markup)
+        pieces = re.split(rf"https://{self._mark}x([0-9]+)y\.example/|{self._mark}x([0-9]+)z", markup)
         parts: list[str | Hole] = []
         for at in range(0, len(pieces), 3):
             parts.append(pieces[at])
@@ -121,9 +138,9 @@ class Marks:
             return None
         return _merged(parts)
 
-    def _standing(self, hole: Hole) -> str:
-        # One that is an address must pass for one where addresses are looked at.
-        return self.address(hole) if hole.macro == _CLICK else self.of(hole)
+    def _number(self, hole: Hole) -> str:
+        self._holes.append(hole)
+        return f"{self._mark}x{len(self._holes) - 1}"
 
 
 def to_link(link: Text) -> Hole:
@@ -131,9 +148,9 @@ def to_link(link: Text) -> Hole:
     return Hole(_LINK, link)
 
 
-def to_address(address: str) -> Hole:
+def to_address(address: Text) -> Hole:
     """The hole of a link, in an attribute, to an address of the advertiser's that is not the creative's own."""
-    return Hole("TO", address)
+    return Hole(_TO, address)
 
 
 def without(text: Text, piece: str) -> Text:
@@ -159,9 +176,8 @@ def _parts(said: str, *, unknown: Callable[[str], str]) -> Iterator[str | Hole]:
     at = 0
     for found in _MACRO.finditer(said):
         yield said[at : found.start()]
-        name = found[1] or _ALIASES[found[0]]
-        known = name in _VALUES or _NAMED_VENDOR.fullmatch(name)
-        yield Hole(name) if known else unknown(found[0])
+        name = _OF_VENDOR.sub(r"\1_nnn", found[1] or _ALIASES[found[0]])
+        yield Hole(name) if name in _VALUES or name in _ADDRESSES else unknown(found[0])
         at = found.end()
     yield said[at:]
 
@@ -180,17 +196,18 @@ def _merged(parts: Iterator[str | Hole] | list[str | Hole]) -> Text:
 
 
 def _value(hole: Hole, facts: AdFacts) -> str:
-    if hole.macro == _LINK:
-        return facts.click or fill(hole.link, facts)
-    known = _VALUES.get(hole.macro)
-    if known is not None:
-        return known(facts, hole)
-    vendors = facts.sheet.tcf if hole.macro.startswith("GDPR") else facts.sheet.gpp
-    return _plain(vendors)
+    address = _ADDRESSES.get(hole.macro)
+    if address is not None:
+        return address(facts, hole.link)
+    return _AUDIT if facts.sheet is AUDIT else _VALUES[hole.macro](facts)
 
 
 def _plain(value: str) -> str:
-    return quote(value, safe="~")
+    return quote(value, safe="~", errors="replace")
+
+
+def _name(value: str) -> str:
+    return _plain(value[:_LONGEST])
 
 
 def _click(facts: AdFacts) -> str:
@@ -198,22 +215,27 @@ def _click(facts: AdFacts) -> str:
     return f"{facts.click}{TO}" if facts.click else ""
 
 
-def _to(facts: AdFacts, hole: Hole) -> str:
-    address = fill(hole.link, facts)
+def _to(facts: AdFacts, link: Text) -> str:
+    address = fill(link, facts)
     return f"{facts.click}{TO}{_plain(address)}" if facts.click else escape(address)
 
 
-_VALUES: Final[Mapping[str, Callable[[AdFacts, Hole], str]]] = {
+_ADDRESSES: Final[Mapping[str, Callable[[AdFacts, Text], str]]] = {
+    _LINK: lambda facts, link: facts.click or fill(link, facts),
+    _TO: _to,
     _CLICK: lambda facts, _: quote(_click(facts), safe=_AS_IT_IS),
     _CLICK_ENC: lambda facts, _: _plain(_click(facts)),
-    "TO": _to,
-    "CACHEBUSTER": lambda facts, _: _plain(facts.sheet.cachebuster),
-    "TIMESTAMP": lambda facts, _: str(facts.sheet.now_ms // 1000),
-    "SERVE_ID": lambda facts, _: _plain(facts.sheet.serve_id),
-    "CREATIVE_ID": lambda facts, _: _plain(facts.creative),
-    "FLIGHT_ID": lambda facts, _: _plain(facts.flight),
-    "CAMPAIGN_ID": lambda facts, _: _plain(facts.campaign),
-    "PAGE_URL_ENC": lambda facts, _: _plain(facts.sheet.page_url),
-    "GDPR": lambda facts, _: "" if facts.sheet.gdpr is None else str(int(facts.sheet.gdpr)),
-    "GPP_SID": lambda facts, _: ",".join(map(str, facts.sheet.gpp_sid)),
+}
+_VALUES: Final[Mapping[str, Callable[[AdFacts], str]]] = {
+    "CACHEBUSTER": lambda facts: _plain(facts.sheet.cachebuster),
+    "TIMESTAMP": lambda facts: str(facts.sheet.now_ms // 1000),
+    "SERVE_ID": lambda facts: _name(facts.sheet.serve_id),
+    "CREATIVE_ID": lambda facts: _name(facts.creative),
+    "FLIGHT_ID": lambda facts: _name(facts.flight),
+    "CAMPAIGN_ID": lambda facts: _name(facts.campaign),
+    "PAGE_URL_ENC": lambda facts: _plain(facts.sheet.page_url),
+    "GDPR": lambda facts: "" if facts.sheet.gdpr is None else str(int(facts.sheet.gdpr)),
+    "GDPR_CONSENT_nnn": lambda facts: _plain(facts.sheet.tcf),
+    "GPP_STRING_nnn": lambda facts: _plain(facts.sheet.gpp),
+    "GPP_SID": lambda facts: ",".join(map(str, facts.sheet.gpp_sid)),
 }

@@ -152,7 +152,7 @@ class Templates:
             hole = holes_by_key.get(key)
             if hole is None:
                 message = "what {{ article }}, {{ script }} and {{ slot(…) }} return must not be changed"
-                raise TemplateFailure(self._fault(name, message, ("article", "slot")))
+                raise TemplateFailure(self._fault(name, message, ("article", "script", "slot")))
             parts += (hole, after)
         self._check_holes(name, [part for part in parts if isinstance(part, Hole)])
         return Frame(tuple(part for part in parts if part != ""))
@@ -165,7 +165,7 @@ class Templates:
         if twice := next((hole for hole in holes if holes.count(hole) > 1), None):
             said = f'slot("{twice.name}")' if twice.kind == "slot" else twice.kind
             message = f"{{{{ {said} }}}} must be written once, found {holes.count(twice)} times"
-            raise TemplateFailure(self._fault(name, message, ("slot",)))
+            raise TemplateFailure(self._fault(name, message, (twice.kind,)))
 
     def _fault(self, name: str, message: str, names: tuple[str, ...]) -> Fault:
         """A fault at the last line that mentions one of the names, else at the first."""

@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 # A backslash is a slash to browsers and none to other parsers; white space and control characters hide a scheme.
 _NEVER = re.compile(r"[\x00-\x20\x7f\\]")
 
+# Credentials; and macros: what stands for the host must be known when the address is looked at.
+_NO_HOST = re.compile(r"[@${}]|%%")
+
 _PICTURE = re.compile(r"data:image/[a-z0-9.+-]+[;,]", re.IGNORECASE)
 
 
@@ -21,7 +24,7 @@ def is_web(url: str) -> bool:
         host = parts.hostname
     except ValueError:
         return False
-    return parts.scheme in {"http", "https"} and bool(host) and "@" not in parts.netloc
+    return parts.scheme in {"http", "https"} and bool(host) and not _NO_HOST.search(parts.netloc)
 
 
 def is_picture(url: str) -> bool:
@@ -33,9 +36,14 @@ def is_picture(url: str) -> bool:
 
 
 def is_under(url: str, domains: Iterable[str]) -> bool:
-    """True for a web address whose host is one of the domains or lies under one."""
+    """True for a web address whose host is one of the domains or lies under one.
+
+    Browsers do not all read a host of other letters than ASCII's alike: such a one is under none.
+    """
     if not is_web(url):
         return False
     host = (urlsplit(url).hostname or "").rstrip(".")
+    if not host.isascii():
+        return False
     roots = [domain.strip(".").lower() for domain in domains]
     return any(root and (host == root or host.endswith(f".{root}")) for root in roots)
