@@ -14,7 +14,7 @@ from adlayout.article.contain import escape_of
 from adlayout.article.selectors import NAMES, selector_fault
 from adlayout.config.faults import nearest
 from adlayout.config.source import Source, steps
-from adlayout.decision.files import dangling, idle, repeated, to_rows
+from adlayout.decision.files import dangling, doubtful, repeated, to_rows
 from adlayout.decision.inventory import read_inventory
 from adlayout.decision.schema import CreativeRow, InventoryFile
 from adlayout.errors import Fault
@@ -214,9 +214,9 @@ def inventory_faults(files: Sequence[Read[InventoryFile]]) -> Iterator[Fault]:
 
 
 def inventory_warnings(files: Iterable[Read[InventoryFile]]) -> Iterator[Fault]:
-    """Limits that are not held."""
+    """Rows that hold and hardly do what was meant."""
     for file in files:
-        for warning in idle(file.contents):
+        for warning in doubtful(file.contents):
             yield file.source.placed(warning, key=True)
 
 

@@ -87,19 +87,24 @@ def test_programs_are_told_faults_and_warnings_alike(capsys: Run) -> None:
     assert json.loads(capsys.readouterr().out) == {"ok": True, "faults": [], "warnings": [warning]}
 
 
-def test_a_limit_that_is_not_held_is_a_warning(capsys: Run) -> None:
+def test_rows_that_hardly_do_what_was_meant_are_warned_of(capsys: Run) -> None:
     _put(
         "inventory/ads.yaml",
-        "campaigns: [{id: c, frequency_caps: [{max: 1, per: day}]}]\n"
-        "flights: [{id: f, campaign: c, creatives: [{id: x}], daily_cap: 9}]\n"
-        "creatives: [{id: x, kind: html, markup: one, trackers: {}}]\n",
+        "campaigns: [{id: c}, {id: d, end_time: 2030-01-01}]\n"
+        "flights:\n"
+        "  - {id: f, campaign: c, creatives: [{id: x}], goal: {type: view, units: 9}}\n"
+        "  - {id: g, campaign: d, creatives: [{id: x}], goal: {type: view, units: 9}}\n"
+        "  - {id: h, campaign: c, creatives: [{id: x}], goal: {type: percentage, units: 9}}\n"
+        "creatives:\n"
+        "  - {id: x, kind: html, markup: <a href=https://a.example>x</a>}\n"
+        '  - {id: y, kind: html, markup: "<a href=${CLICK_URL}https%3A%2F%2Fa.example>y</a>"}\n',
     )
     assert main(["check"]) == 0
     assert capsys.readouterr().err.splitlines() == [
-        "warning config/inventory/ads.yaml:1:21: campaigns.0.frequency_caps: is kept and has no effect:"
-        " nothing is counted yet",
-        "warning config/inventory/ads.yaml:2:54: flights.0.daily_cap: is kept and has no effect:"
-        " nothing is counted yet",
+        "warning config/inventory/ads.yaml:3:48: flights.0.goal: has no end_time to be spread over:"
+        " the flight runs on every page it can",
+        "warning config/inventory/ads.yaml:7:25: creatives.0.markup: its clicks are not counted:"
+        " write ${CLICK_URL} before its links",
     ]
 
 

@@ -59,7 +59,7 @@ def test_loading_says_what_changed(ads: str, clean_store: str, capsys: pytest.Ca
     ]
 
 
-def test_loading_a_limit_that_is_not_held_says_so(
+def test_loading_what_hardly_does_what_was_meant_says_so(
     clean_store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "capped.yaml").write_text(
@@ -68,7 +68,8 @@ def test_loading_a_limit_that_is_not_held_says_so(
     )
     assert adlayout("load", "capped.yaml", "--redis-url", clean_store) == 0
     assert capsys.readouterr().err == (
-        "warning capped.yaml:3:54: flights.0.goal: is kept and has no effect: nothing is counted yet\n"
+        "warning capped.yaml:3:54: flights.0.goal: has no end_time to be spread over:"
+        " the flight runs on every page it can\n"
     )
 
 

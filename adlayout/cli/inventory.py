@@ -19,7 +19,7 @@ from adlayout.cli.terminal import complain, warn
 from adlayout.config.effective import FILE, load_settings
 from adlayout.config.read import fit, open_source
 from adlayout.config.source import Source
-from adlayout.decision.files import idle
+from adlayout.decision.files import doubtful
 from adlayout.decision.inventory import read_inventory
 from adlayout.decision.schema import InventoryFile
 from adlayout.errors import AdlayoutError, ConfigError, Fault, StoreError
@@ -139,7 +139,7 @@ async def _load(publisher: Publisher, files: list[_File], *, replaces: bool, as_
     except BadInventory as bad:
         pairs = zip(files, bad.by_file, strict=True)
         raise ConfigError(tuple(file.source.placed(fault) for file, faults in pairs for fault in faults)) from bad
-    for warning in (file.source.placed(one, key=True) for file in files for one in idle(file.contents)):
+    for warning in (file.source.placed(one, key=True) for file in files for one in doubtful(file.contents)):
         warn(str(warning))
     counts = {kind: delta.counts() for kind, delta in done.deltas.items()}
     if as_json:

@@ -10,12 +10,8 @@ from adlayout.decision.schema import CampaignRow, CreativeRow, FlightRow, Invent
 from adlayout.errors import ConfigError, Fault
 from adlayout.rows import Rows
 
-# What only counting could hold.
-_IDLE: Final[Mapping[str, tuple[str, ...]]] = {
-    "campaigns": ("frequency_caps",),
-    "flights": ("goal", "daily_cap", "lifetime_cap", "frequency_caps", "roadblock"),
-    "creatives": ("trackers",),
-}
+# By which of them a tag of somebody else's tells of clicks does not matter.
+_CLICK_MACROS: Final = ("${CLICK_URL", "%%CLICK_URL_", "{clickurl")
 
 
 def parse_inventory(data: object, known: Rows | None = None) -> Rows:
@@ -76,13 +72,17 @@ def _dangling(file: InventoryFile, rows: Rows) -> Iterator[Fault]:
                 yield Fault(f"flights.{at}.creatives.{nth}.id", f'no creative "{share.id}"')
 
 
-def idle(file: InventoryFile) -> Iterator[Fault]:
-    """A warning for each limit that is kept and not held: who wrote it must not believe that it is."""
-    for kind, keys in _IDLE.items():
-        for at, row in enumerate(getattr(file, kind)):
-            for key in keys:
-                if getattr(row, key) != type(row).model_fields[key].default:
-                    yield Fault(f"{kind}.{at}.{key}", "is kept and has no effect: nothing is counted yet")
+def doubtful(file: InventoryFile) -> Iterator[Fault]:
+    """A warning for each row that holds and hardly does what was meant."""
+    ends = {campaign.id for campaign in file.campaigns if campaign.end_time}
+    for at, flight in enumerate(file.flights):
+        spread = flight.goal and flight.goal.type != "percentage" and flight.delivery_rate != "asap"
+        if spread and not flight.end_time and flight.campaign not in ends:
+            yield Fault(f"flights.{at}.goal", "has no end_time to be spread over: the flight runs on every page it can")
+    for at, creative in enumerate(file.creatives):
+        markup = (creative.markup or "") if creative.sandbox != "first-party" else ""
+        if "href" in markup.lower() and not any(macro in markup for macro in _CLICK_MACROS):
+            yield Fault(f"creatives.{at}.markup", "its clicks are not counted: write ${CLICK_URL} before its links")
 
 
 def _texts(rows: Iterable[CampaignRow | FlightRow | CreativeRow]) -> Mapping[str, str]:

@@ -12,14 +12,16 @@ from adlayout.decision.schema import CampaignRow, FlightRow, FrequencyCap
 
 _MINUTE_MS: Final = 60_000
 _DAY_MS: Final = 86_400_000
-# A month is 30 days, and a lifetime is longer than any reader's key lasts.
+# Longer than any reader's key lasts.
+_LONGEST_MS: Final = 400 * _DAY_MS
+# A month is 30 days.
 WINDOWS_MS: Final = {
     "minute": _MINUTE_MS,
     "hour": 60 * _MINUTE_MS,
     "day": _DAY_MS,
     "week": 7 * _DAY_MS,
     "month": 30 * _DAY_MS,
-    "lifetime": 400 * _DAY_MS,
+    "lifetime": _LONGEST_MS,
 }
 
 
@@ -124,7 +126,7 @@ def _caps(flight: FlightRow, campaign: CampaignRow, creative: str) -> Iterator[t
 
 
 def _reader_limit(scope: str, cap: FrequencyCap) -> Limit:
-    window_ms = WINDOWS_MS[cap.per] * cap.num
+    window_ms = min(WINDOWS_MS[cap.per] * cap.num, _LONGEST_MS)
     event = Event(cap.event)
     # Who followed an ad is not known when it is served, so there is nothing to hold for a click.
     return Limit(

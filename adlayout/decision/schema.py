@@ -149,6 +149,12 @@ class Goal(Row):
     type: Literal["served", "view", "click", "percentage"]
     units: Count
 
+    @model_validator(mode="after")
+    def _of_a_whole(self) -> Self:
+        if self.type == "percentage" and self.units > 100:
+            raise ValueError("units: a percentage is at most 100")
+        return self
+
 
 class Share(Row):
     """A creative of a flight and how often it runs beside the flight's others."""

@@ -100,11 +100,8 @@ class _Asking:
 
 
 def _received(html: str, charset: Charset, headers: Headers, asking: _Asking) -> Received:
-    # A proxy gives every request an id; only who names one in the request itself means to ask again.
-    retried = asking.request_id is not None
-    request = asking.make(
-        html=html, request_id=asking.request_id or given_id(headers) or new_id(), retried=retried, charset=charset.label
-    )
+    given = asking.request_id or given_id(headers)
+    request = asking.make(html=html, request_id=given or new_id(), retried=given is not None, charset=charset.label)
     return Received(request, charset, asking.flaws, asking.layout)
 
 
