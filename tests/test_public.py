@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -25,7 +26,7 @@ from adlayout.web.app import create_app
 from adlayout.web.public import GIF
 
 CONFIG = Path(__file__).parents[1] / "config"
-READERS = ("198.51.100.7", 50_000)
+LOCAL, READERS = ("127.0.0.1", 50_000), ("198.51.100.7", 50_000)
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 SITE = "https://www.news.example"
 LINK = "https://acme.example/spring?from=ad"
@@ -61,12 +62,12 @@ class Service:
     def counted(self) -> dict[str, int]:
         """What the store has counted once everything was sent to it."""
         wait_until(lambda: self.accounts.counter.waiting().lines == 0)
-        found = self.raw.hgetall(keys.totals(0))
-        return {str(name, "ascii"): int(count) for name, count in found.items()}
+        return {str(name): int(count) for name, count in self.raw.hgetall(keys.totals(0)).items()}
 
     def stream(self) -> list[Mapping[str, object]]:
         wait_until(lambda: self.accounts.counter.waiting().lines == 0)
-        return [json.loads(fields[b"e"]) for _, fields in self.raw.xrange(keys.stream(0))]
+        entries: Any = self.raw.xrange(keys.stream(0))  # the client's replies are untyped
+        return [json.loads(fields["e"]) for _, fields in entries]
 
     def tell(self, signed: Signed, *events: Mapping[str, object], **headers: str) -> Response:
         body = json.dumps({"token": signed.page, "id": "browser-made-id", "events": events})
@@ -91,7 +92,7 @@ def settled(settings: Settings, **server: object) -> Settings:
 
 @pytest.fixture
 def service(edition: Edition, clean_store: str, tmp_path: Path) -> Iterator[Service]:
-    with redis.Redis.from_url(clean_store) as raw:
+    with redis.Redis.from_url(clean_store, decode_responses=True) as raw:
         rows = parse_inventory(INVENTORY)
         for key, texts in zip(keys.INVENTORY, (rows.campaigns, rows.flights, rows.creatives), strict=True):
             for id, text in texts.items():
@@ -102,7 +103,7 @@ def service(edition: Edition, clean_store: str, tmp_path: Path) -> Iterator[Serv
         accounts = open_accounts(settings, shelf, store, closet(tmp_path, "store"))
         app = create_app(replace(edition, settings=settings), shelf, store, accounts=accounts)
         headers = {"user-agent": BROWSER}
-        with TestClient(app, client=READERS, headers=headers, follow_redirects=False) as client:
+        with TestClient(app, client=LOCAL, headers=headers, follow_redirects=False) as client:
             yield Service(client, accounts, raw)
 
 
@@ -166,7 +167,7 @@ def test_a_view_counts_for_its_reader(service: Service) -> None:
     signed = service.sign(reader=Reader("now", "before"))
     service.tell(signed, VIEW)
     assert service.counted() == {"acme:v": 1}
-    assert [field.partition(b"|")[0] for field in service.raw.hvals(keys.reader(0, "now"))] == [b"1"]
+    assert [str(count).partition("|")[0] for count in service.raw.hvals(keys.reader(0, "now"))] == ["1"]
 
 
 @pytest.mark.parametrize(
@@ -319,8 +320,127 @@ def test_a_service_that_does_not_count_answers_all_the_same(edition: Edition) ->
 
 def compose(service: Service, **fields: object) -> dict[str, object]:
     html = "".join(f"<p>Paragraph {number} says a little more than it must.</p>" for number in range(8))
-    body = json.dumps({"article": {"html": html}, "layout": "every-2", "output": "fragment", **fields})
+    body = json.dumps(
+        {"article": {"html": html}, "layout": "every-2", "output": "fragment", "unit": "visitor-42", **fields}
+    )
     headers = {"content-type": "application/json", "accept": "application/json"}
-    local = TestClient(service.client.app, client=("127.0.0.1", 1))
-    value: dict[str, object] = local.post("/v1/compose", content=body, headers=headers).json()
+    value: dict[str, object] = service.client.post("/v1/compose", content=body, headers=headers).json()
     return value
+
+
+def test_a_page_is_counted_and_its_ads_can_be_seen_and_followed(service: Service) -> None:
+    page = compose(service)
+    slots = page["slots"]
+    assert isinstance(slots, list)
+    filled = [slot for slot in slots if slot["creative"] == "a"]
+    link = str(page["html"]).partition("/v1/click/")[2].partition('"')[0]
+    assert (len(filled), link) == (1, "")  # the markup of the ad asks for no click address
+    token = str(page["script"]).partition('data-token="')[2].partition('"')[0]
+    body = json.dumps({"token": token, "events": [{"type": "view", "slot": filled[0]["id"]}]})
+    assert service.client.post("/v1/events", content=body).status_code == 204
+    assert service.counted() == {"acme:s": len([slot for slot in slots if slot["filled"]]), "acme:v": 1}
+
+
+def test_a_page_that_is_asked_for_again_is_counted_once(service: Service) -> None:
+    pages = [compose(service, request_id="r-1", unit="visitor-42") for _ in range(3)]
+    assert [page["slots"] for page in pages] == [pages[0]["slots"]] * 3
+    served = len([slot for slot in pages[0]["slots"] if slot["filled"]])  # type: ignore[attr-defined] # a list
+    assert (served > 0, service.counted()) == (True, {"acme:s": served})
+
+
+def test_a_page_for_a_robot_is_counted_apart(service: Service) -> None:
+    compose(service, context={"user_agent": "Mozilla/5.0 (compatible; bingbot/2.0)"})
+    assert set(service.counted()) == {"acme:xs"}
+
+
+# The page script.
+
+
+def test_the_page_script_is_kept_for_an_hour_and_asked_for_again(service: Service) -> None:
+    first = service.client.get("/adlayout.js")
+    again = service.client.get("/adlayout.js", headers={"if-none-match": first.headers["etag"]})
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+    assert first.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert [first.headers[name] for name in ("cache-control", "x-content-type-options")] == [
+        "public, max-age=3600",
+        "nosniff",
+    ]
+    assert b"sendBeacon" in first.content
+
+
+# Decisions for callers that render themselves.
+
+
+def decide(service: Service, **fields: object) -> Response:
+    asked = {"slots": [{"id": "top"}, {"id": "side"}], "unit": "visitor-42", **fields}
+    return service.client.post("/v1/decide", json=asked)
+
+
+def test_a_decision_tells_the_ad_its_addresses_and_why_others_do_not_run(service: Service) -> None:
+    answer = decide(service, request_id="r-1", slots=[{"id": "top"}, {"id": "side"}, {"id": "foot"}])
+    told = answer.json()
+    shown = {id: ad and (ad["creative"], ad["flight"], ad["campaign"]) for id, ad in told["decisions"].items()}
+    assert sorted(filter(None, shown.values())) == [("a", "acme", "spring"), ("bare", "acme", "spring")]
+    empty = next(id for id, ad in shown.items() if ad is None)
+    assert (answer.headers["x-request-id"], told["request_id"], told["degraded"], told["warnings"]) == (
+        "r-1",
+        "r-1",
+        [],
+        [],
+    )
+    assert told["explain"][empty] == [
+        {
+            "flight": "acme",
+            "reason": "page_duplicate",
+            "needed": "bare once on a page",
+            "actual": "it stands there",
+        }
+    ]
+    assert service.counted() == {"acme:s": 2}
+
+
+def test_the_addresses_of_a_decision_count(service: Service) -> None:
+    told = decide(service).json()
+    ad = next(ad for ad in told["decisions"].values() if ad and ad["creative"] == "a")
+    paths = [str(ad[name]).partition("/v1/")[2] for name in ("view_url", "click_url")]
+    assert [service.client.get(f"/v1/{path}").status_code for path in paths] == [200, 302]
+    ad.update(view_url="", click_url="", markup="")
+    assert ad == {
+        "creative": "a",
+        "flight": "acme",
+        "campaign": "spring",
+        "house": False,
+        "format": "fluid",
+        "kind": "html",
+        "markup": "",
+        "link": LINK,
+        "adomain": ["acme.example"],
+        "trackers": {"view": [], "click": []},
+        "click_url": "",
+        "view_url": "",
+    }
+    assert service.counted() == {"acme:s": 2, "acme:v": 1, "acme:c": 1}
+
+
+def test_an_ad_without_a_link_has_no_address_to_click(service: Service) -> None:
+    ads = decide(service).json()["decisions"].values()
+    assert {ad["creative"]: (ad["link"] is None, ad["click_url"] is None) for ad in ads} == {
+        "a": (False, False),
+        "bare": (True, True),
+    }
+
+
+def test_a_decision_that_is_asked_for_again_is_the_same_and_counted_once(service: Service) -> None:
+    told = [decide(service, request_id="r-1").json()["decisions"] for _ in range(2)]
+    creatives = [{id: ad["creative"] for id, ad in decisions.items()} for decisions in told]
+    assert (creatives[0] == creatives[1], service.counted()) == (True, {"acme:s": 2})
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"{}", 422), (b"nope", 400)])
+def test_a_question_without_slots_is_refused(service: Service, body: bytes, status: int) -> None:
+    assert service.client.post("/v1/decide", content=body).status_code == status
+
+
+def test_decisions_are_for_a_cms(service: Service) -> None:
+    remote = TestClient(service.client.app, client=READERS)
+    assert remote.post("/v1/decide", json={"slots": [{"id": "top"}]}).status_code == 401

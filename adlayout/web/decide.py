@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from itertools import count
 from typing import Final, assert_never
 
@@ -12,7 +13,10 @@ from adlayout.config.faults import nearest
 from adlayout.decision.explain import Passed
 from adlayout.errors import Fault, InputError
 from adlayout.formats import size_of
-from adlayout.model import Content, Creative, Filled, Html, Image, Native, Request, Slot, SlotStyle
+from adlayout.imprint import Imprint, view_address
+from adlayout.model import Content, Filled, Html, Image, Native, Request, Slot, SlotStyle
+from adlayout.rendering.macros import AdFacts, fill, of_address
+from adlayout.upkeep import Stock
 from adlayout.web.requests import Headers, read_question
 
 MOST_SLOTS: Final = 50
@@ -109,39 +113,57 @@ def _are_formats(value: object) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """What was decided, with what is needed to tell it: the creatives by id, and the base of every address."""
+class Answer:
+    """What was decided, with what is needed to tell it: the stock that it is from, and the base of addresses."""
 
+    wanted: Wanted
     decided: Decided
-    creatives: Mapping[str, Creative]
+    stock: Stock
     base: str
+    now: datetime
 
 
-def decide_json(wanted: Wanted, served: Served) -> dict[str, object]:
+def decide_json(answer: Answer) -> dict[str, object]:
     """The answer as the contract words it."""
-    decided = served.decided
-    pairs = zip(decided.decisions, decided.passed or ((),) * len(decided.decisions), strict=True)
-    told = dict(zip((one.slot.id for one in decided.decisions), _ads(served), strict=True))
+    decided, request = answer.decided, answer.wanted.request
+    passed = decided.passed or ((),) * len(decided.decisions)
     return {
-        "decisions": told,
-        "explain": {one.slot.id: [_passed_json(each) for each in passed] for one, passed in pairs},
+        "decisions": {one.slot.id: ad for one, ad in zip(decided.decisions, _ads(answer), strict=True)},
+        "explain": {
+            one.slot.id: [passed_json(each) for each in others]
+            for one, others in zip(decided.decisions, passed, strict=True)
+        },
         "page_token": decided.receipt.signed.page if decided.receipt else None,
         "degraded": [reason.value for reason in decided.degraded],
-        "warnings": list(wanted.request.warnings),
-        "request_id": wanted.request.request_id,
+        "warnings": list(request.warnings),
+        "request_id": request.request_id,
     }
 
 
-def _ads(served: Served) -> Iterator[dict[str, object] | None]:
+def passed_json(passed: Passed) -> dict[str, object]:
+    """A flight that does not stand in a slot, and why."""
+    return {
+        "flight": passed.flight,
+        "reason": passed.reason.value,
+        "needed": passed.needed,
+        "actual": passed.actual,
+    }
+
+
+def _ads(answer: Answer) -> Iterator[dict[str, object] | None]:
     """Each slot's ad; addresses number those that are filled."""
+    imprint = Imprint(answer.wanted.request, answer.decided.receipt, answer.base, answer.now)
     index = count()
-    for decision in served.decided.decisions:
-        yield _ad(decision, served, next(index)) if isinstance(decision, Filled) else None
+    for decision in answer.decided.decisions:
+        if isinstance(decision, Filled):
+            yield _ad(decision, answer, imprint.of(decision), next(index))
+        else:
+            yield None
 
 
-def _ad(filled: Filled, served: Served, index: int) -> dict[str, object]:
-    creative = served.creatives[filled.creative]
-    receipt = served.decided.receipt
+def _ad(filled: Filled, answer: Answer, facts: AdFacts, index: int) -> dict[str, object]:
+    creative, receipt = answer.stock.inventory.creatives[filled.creative], answer.decided.receipt
+    link = fill(of_address(creative.link), facts) if creative.link else None
     return {
         "creative": filled.creative,
         "flight": filled.flight,
@@ -149,10 +171,15 @@ def _ad(filled: Filled, served: Served, index: int) -> dict[str, object]:
         "house": filled.house,
         "format": filled.format,
         **_content(creative.content),
-        "link": creative.link,
+        **({"markup": _markup(filled, answer.stock, facts)} if isinstance(creative.content, Html) else {}),
+        "link": link,
         "adomain": list(creative.adomain),
-        "click_url": f"{served.base}/v1/click/{receipt.signed.click(index)}" if receipt and creative.link else None,
-        "view_url": f"{served.base}/v1/view/{receipt.signed.view(index)}" if receipt else None,
+        "trackers": {
+            "view": [fill(of_address(one), facts) for one in creative.view_trackers],
+            "click": [fill(of_address(one), facts) for one in creative.click_trackers],
+        },
+        "click_url": (facts.click or None) if link else None,
+        "view_url": view_address(answer.base, receipt.signed.view(index)) if receipt else None,
     }
 
 
@@ -164,15 +191,11 @@ def _content(content: Content) -> dict[str, object]:
             fields = asdict(content)
             return {"kind": "native", "template": fields.pop("template"), "fields": fields}
         case Html():
-            return {"kind": "html", "markup": content.markup, "sandbox": content.sandbox}
+            return {"kind": "html"}
         case _:  # pragma: no cover (the type checker lets no other kind pass)
             assert_never(content)
 
 
-def _passed_json(passed: Passed) -> dict[str, object]:
-    return {
-        "flight": passed.flight,
-        "reason": passed.reason.value,
-        "needed": passed.needed,
-        "actual": passed.actual,
-    }
+def _markup(filled: Filled, stock: Stock, facts: AdFacts) -> str:
+    """The finished markup, framed or sanitised: what an advertiser wrote is not for a page as it is."""
+    return fill(stock.prepared[filled.creative].markup[filled.format], facts)

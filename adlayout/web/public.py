@@ -5,8 +5,11 @@ Whatever comes, a page is never kept waiting for a count, and nobody is sent any
 
 from __future__ import annotations
 
+import hashlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from secrets import randbelow
 from typing import Final, TypeAlias
 
 from starlette.requests import Request
@@ -17,9 +20,11 @@ from adlayout.counts import NO_FLIGHT, Event
 from adlayout.errors import InputError
 from adlayout.events.beacon import LONGEST_BODY, read_batch
 from adlayout.events.record import Caps, Happening, What
+from adlayout.events.script import page_script
 from adlayout.events.token import Ad, Expired, Purpose, Ticket
 from adlayout.events.traffic import Invalid, is_early
 from adlayout.model import Creative
+from adlayout.rendering.macros import AdFacts, Sheet, fill, of_address
 from adlayout.telemetry.logs import QUIET, Log
 from adlayout.upkeep import Shelf
 from adlayout.web.accounts import Accounts
@@ -42,6 +47,8 @@ _SHARED: Final = {
 }
 _ALL: Final = "*"
 _COUNTED: Final = {What.VIEW: Event.VIEW, What.CLICK: Event.CLICK}
+_SCRIPT_S: Final = 3600
+_SCRIPT_TAG: Final = f'"{hashlib.sha256(page_script()).hexdigest()[:16]}"'
 _NOTHING_HERE: Final = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Not found</title>
 <p>This link does not lead anywhere (any more).</p></html>
 """
@@ -55,6 +62,18 @@ class Gate:
     accounts: Accounts | None
     server: Server
     log: Log = QUIET
+
+    async def script(self, request: Request) -> Response:
+        """The page script, which reports what readers see."""
+        headers = {
+            "Cache-Control": f"public, max-age={_SCRIPT_S}",
+            "ETag": _SCRIPT_TAG,
+            "X-Content-Type-Options": "nosniff",
+            "Cross-Origin-Resource-Policy": "cross-origin",
+        }
+        if _SCRIPT_TAG in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(page_script(), media_type="text/javascript; charset=utf-8", headers=headers)
 
     async def events(self, request: Request) -> Response:
         """What the page script reports; 204, whatever comes."""
@@ -142,3 +161,13 @@ class Gate:
             for name, value in _SHARED.items():
                 answer.headers[name] = value
         return answer
+
+
+def _link(creative: Creative, ticket: Ticket) -> str | None:
+    """The creative's link with what is still known of its page: of the reader, only that this is a click."""
+    if creative.link is None:
+        return None
+    ad = ticket.ads[0]
+    flight, campaign = ("" if one == NO_FLIGHT else one for one in (ad.flight, ad.campaign))
+    sheet = Sheet(ticket.serve, "", int(time.time() * 1000), str(randbelow(10**10)))
+    return fill(of_address(creative.link), AdFacts(creative.id, flight, campaign, sheet=sheet))

@@ -28,10 +28,12 @@ from adlayout.telemetry.logs import QUIET, Log, failure
 from adlayout.upkeep import Shelf
 from adlayout.web.accounts import Accounts
 from adlayout.web.charsets import without_surrogates
+from adlayout.web.decide import Answer, decide_json, read_decide
 from adlayout.web.inventory import Desk
 from adlayout.web.lane import Lane
 from adlayout.web.limits import Deadline, admit, may_ask, read_body
 from adlayout.web.public import Gate
+from adlayout.web.questions import json_of
 from adlayout.web.reports import Office
 from adlayout.web.requests import Headers, Received, read_request
 from adlayout.web.responses import json_answer, page_answer, wants_json
@@ -80,6 +82,7 @@ class Doors:
         return [
             Route("/v1/compose", self.compose, methods=["POST"]),
             Route("/v1/plan", self.plan, methods=["POST"]),
+            Route("/v1/decide", self.decide, methods=["POST"]),
             Route("/v1/campaigns", self.desk.rows),
             Route("/v1/campaigns/{id}", self.desk.row, methods=["GET", "PUT", "DELETE"]),
             Route("/v1/flights", self.desk.rows),
@@ -90,6 +93,7 @@ class Doors:
             Route("/v1/flights/{id}/delivery", self.office.delivery),
             Route("/v1/reports", self.office.report),
             Route("/v1/units/{unit:path}", self.office.forget, methods=["DELETE"]),
+            Route("/adlayout.js", self.gate.script),
             Route("/v1/events", self.gate.events, methods=["POST", "OPTIONS"]),
             Route("/v1/view/{token}", self.gate.view, methods=["GET", "OPTIONS"]),
             Route("/v1/click/{token}", self.gate.click),
@@ -119,6 +123,23 @@ class Doors:
         if received.charset.raw:
             answer["html"] = without_surrogates(str(answer["html"]))
         return json_answer(answer)
+
+    async def decide(self, request: Request) -> Response:
+        """Who stands in slots of the caller's own, and why nobody else does."""
+        headers = dict(request.scope["headers"])
+        admit(request.scope, headers, self.edition.settings.cms_token)
+        server = self.edition.settings.server
+        wanted = read_decide(await json_of(request, server), headers)
+        request.scope["request_id"] = wanted.request.request_id
+        now, deadline = datetime.now(UTC), Deadline(wanted.request.timeout_ms, server.timeout_ms)
+        work = self.composer.decide(wanted.request, wanted.slots, now=now)
+        await self.composer.reserve(work, now=now, within_s=deadline.left_s)
+        decided = self.composer.decided(work, now=now)
+        if decided.receipt is not None and self.accounts is not None:
+            self.accounts.served(decided.receipt, wanted.request, headers)
+        base = self.accounts.books.base if self.accounts else ""
+        answer = decide_json(Answer(wanted, decided, work.stock, base, now))
+        return json_answer(answer, headers={"X-Request-Id": wanted.request.request_id})
 
     async def healthz(self, request: Request) -> Response:
         """Whether the process lives."""
