@@ -41,7 +41,7 @@ def clean_store(store_url: str) -> str:
 # Not every machine has a browser, and the tests must pass on those too: here, and nowhere else, this is decided.
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
-_OF_BROWSERS = ("story/test_browser.py", "story/test_heights.py")
+_OF_BROWSERS = ("story/test_browser.py", "story/test_heights.py", "story/test_page_script.py")
 collect_ignore = [] if BROWSER else [*_OF_BROWSERS]
 
 

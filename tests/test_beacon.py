@@ -54,7 +54,7 @@ def test_every_kind_of_event_is_read() -> None:
         ({"type": "view", "slot": 1}, "bad_value"),
         ({"type": "view", "slot": "a b"}, "bad_value"),
         ({"type": "view", "slot": "x" * 101}, "bad_value"),
-        ({"type": "engaged", "ms": 0}, "bad_value"),
+        ({"type": "engaged", "ms": -1}, "bad_value"),
         ({"type": "engaged", "ms": True}, "bad_value"),
         ({"type": "engaged", "ms": 86_400_001}, "bad_value"),
         ({"type": "engaged", "ms": 10**400}, "bad_value"),

@@ -82,7 +82,7 @@ def _exposure(event: Mapping[str, Any]) -> Happening | None:
 
 
 def _engaged(event: Mapping[str, Any]) -> Happening | None:
-    ms = _within(event.get("ms"), 1, _DAY_MS)
+    ms = _within(event.get("ms"), 0, _DAY_MS)
     return Happening(What.ENGAGED, value=round(ms)) if ms is not None else None
 
 
