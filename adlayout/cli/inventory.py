@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _run(args: argparse.Namespace) -> int:
     files = _read(args.files) if args.verb == "load" else []
-    store = Store(_store_url(args))
+    store = Store(store_url(args))
     try:
         match args.verb:
             case "load":
@@ -120,7 +120,8 @@ def _read(paths: Iterable[Path]) -> list[_File]:
     return files
 
 
-def _store_url(args: argparse.Namespace) -> str:
+def store_url(args: argparse.Namespace) -> str:
+    """The address of the store that is meant; raises StoreError where none is found."""
     if args.redis_url:
         return str(args.redis_url)
     directory = args.config or Path("config")

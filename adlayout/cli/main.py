@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from adlayout import __version__
-from adlayout.cli import check, compose, config, explain, healthcheck, inventory, schema, serve, simulate
+from adlayout.cli import check, compose, config, counters, explain, healthcheck, inventory, schema, serve, simulate
 from adlayout.cli.terminal import complain
 from adlayout.errors import AdlayoutError
 
-_COMMANDS: Final = (serve, check, compose, explain, simulate, inventory, schema, config, healthcheck)
+_COMMANDS: Final = (serve, check, compose, explain, simulate, inventory, counters, schema, config, healthcheck)
 
 _EXAMPLE = """examples:
   adlayout serve

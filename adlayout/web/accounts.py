@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
@@ -26,11 +25,13 @@ from adlayout.events.token import Signer
 from adlayout.events.traffic import Rate, Traffic, is_early
 from adlayout.model import Request
 from adlayout.store.client import Store
+from adlayout.store.effects import Terms
 from adlayout.telemetry.logs import QUIET, Log
 from adlayout.upkeep import Shelf
 
 _KEPT_AS: Final = "secret"
 _SECRET_BYTES: Final = 32
+_HOUR_MS: Final = 3_600_000
 
 
 @dataclass(slots=True)
@@ -124,10 +125,22 @@ def open_store(settings: Settings, url: str) -> Store:
         page_timeout_ms=kept.page_timeout_ms,
         shards=kept.shards,
         hold_ms=counting.hold_s * 1000,
-        token_ms=timedelta(hours=counting.token_hours) // timedelta(milliseconds=1),
+        token_ms=counting.token_hours * _HOUR_MS,
         stream_length=counting.stream_length,
         hourly_days=counting.hourly_days,
         zone=zone(counting.time_zone),
+    )
+
+
+def terms_of(settings: Settings) -> Terms:
+    """How the store of these settings counts events."""
+    counting = settings.counting
+    return Terms(
+        zone=zone(counting.time_zone),
+        hold_ms=counting.hold_s * 1000,
+        token_ms=counting.token_hours * _HOUR_MS,
+        hour_ms=counting.hourly_days * 24 * _HOUR_MS,
+        stream_length=counting.stream_length,
     )
 
 
