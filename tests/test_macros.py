@@ -6,6 +6,7 @@ import re
 from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -219,6 +220,12 @@ def test_a_value_is_never_taken_for_a_macro(templates: Templates) -> None:
     markup = drawn(Html("${CREATIVE_ID} ${FLIGHT_ID} ${CAMPAIGN_ID} ${GDPR_CONSENT_1}", "strict"), templates, facts)
     assert "5e1f" not in markup
     assert "4711" not in markup
+
+
+@given(st.text(max_size=30) | st.text("%:/?=&2F", max_size=30))
+def test_an_address_is_read_back_as_it_was(address: str) -> None:
+    found = fill(of_address("${PAGE_URL_ENC}"), AdFacts("c", sheet=Sheet(page_url=address)))
+    assert found == quote(address, safe="~")
 
 
 @given(st.text(max_size=30))
