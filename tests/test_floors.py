@@ -9,14 +9,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "adlayout"
 FLOORS = {
-    "model": 0, "errors": 0, "rows": 0, "formats": 0, "counts": 0, "__init__": 0,
-    "crew": 1, "config": 1, "store": 1, "telemetry": 1,
+    "model": 0, "counts": 0, "errors": 0, "rows": 0, "formats": 0, "__init__": 0,
+    "crew": 1, "config": 1, "store": 1, "telemetry": 1, "snapshots": 1,
     "article": 2, "placement": 2, "decision": 2, "rendering": 2, "events": 2, "privacy": 2,
-    "checks": 3, "compose": 3, "plans": 3, "upkeep": 3, "assemble": 3, "answers": 3,
-    "simulate": 3, "report": 3, "corpus": 3, "counting": 3, "deciding": 3, "imprint": 3, "snapshots": 1, "delivery": 3, "reports": 3, "publishing": 3,
+    "compose": 3, "plans": 3, "deciding": 3, "imprint": 3, "answers": 3, "counting": 3,
+    "upkeep": 3, "delivery": 3,
+    "assemble": 3, "checks": 3, "publishing": 3, "reports": 3, "simulate": 3, "corpus": 3, "report": 3,
     "cli": 4, "web": 4,
 }  # fmt: skip
-SOLE = {"turbohtml": "article", "jinja2": "rendering", "nh3": "rendering", "redis": "store", "yaml": "config"}
+SOLE = {"turbohtml": "article", "jinja2": "rendering", "nh3": "rendering", "redis": "store", "yaml": "config", "crawleruseragents": "events"}
 DOORS_AND_STORY = 3
 
 
