@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -27,7 +28,7 @@ HOST = "127.0.0.1"
 _SLOTS = 16384
 _NODE_TIMEOUT_MS = 1000
 _SLOW_S = 0.2
-_DRIP_S = 0.02
+_DRIP_S = 0.1
 
 
 def wait_until(holds: Callable[[], bool], *, within_s: float = 40) -> None:
@@ -282,8 +283,11 @@ class Line:
 
 
 @contextmanager
-def line(url: str) -> Iterator[Line]:
-    """A line to the server of this address (`redis://` or `unix://`); runs in a thread of its own."""
+def line(url: str, tls: ssl.SSLContext | None = None) -> Iterator[Line]:
+    """A line to the server of this address (`redis://` or `unix://`); runs in a thread of its own.
+
+    With `tls` it is spoken to by TLS, for a server that has none.
+    """
     scheme, _, place = url.partition("://")
     host, _, port = place.partition(":")
     made = asyncio.new_event_loop()
@@ -296,8 +300,8 @@ def line(url: str) -> Iterator[Line]:
         return await asyncio.open_connection(host, int(port))
 
     found = Line("", target)
-    listening = asyncio.run_coroutine_threadsafe(asyncio.start_server(found.carry, HOST, 0), made).result()
-    found.url = f"redis://{HOST}:{listening.sockets[0].getsockname()[1]}"
+    listening = asyncio.run_coroutine_threadsafe(asyncio.start_server(found.carry, HOST, 0, ssl=tls), made).result()
+    found.url = f"{'rediss' if tls else 'redis'}://{HOST}:{listening.sockets[0].getsockname()[1]}"
     try:
         yield found
     finally:

@@ -54,7 +54,7 @@ class Address:
             case "sentinel":
                 return self._open_sentinel(own)
             case _:
-                return Redis.from_pool(ConnectionPool.from_url(self.url, **own))
+                return _checked(Redis.from_pool(ConnectionPool.from_url(self.url, **own)))
 
     def _open_cluster(self, own: dict[str, Any], *, replicas: bool) -> RedisCluster:
         strategy = LoadBalancingStrategy.ROUND_ROBIN_REPLICAS if replicas else None
@@ -75,8 +75,13 @@ class Address:
         sentinel: Any = Sentinel(  # type: ignore[no-untyped-call]
             list(self.nodes), sentinel_kwargs={**asked, **tls}, **options
         )
-        client: Redis = sentinel.master_for(self.primary)
-        return client
+        return _checked(sentinel.master_for(self.primary))
+
+
+def _checked(client: Redis) -> Redis:
+    """The client, if it can make a connection of its options; it would find that out when it connects."""
+    client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+    return client
 
 
 def read_address(url: str) -> Address:
@@ -98,8 +103,8 @@ def read_address(url: str) -> Address:
     authority, _, path = place.partition("/")
     login, at, hosts = authority.rpartition("@")
     nodes = tuple(_node(host, _PORT if kind == "cluster" else _SENTINEL_PORT) for host in hosts.split(","))
-    primary, _, database = path.partition("/")
-    options: dict[str, Any] = dict(parse_url(f"{tls}://{login}{at}{nodes[0][0]}/{database}?{query}"))
+    primary, _, database = path.partition("/") if kind == "sentinel" else ("", "", path)
+    options: dict[str, Any] = dict(parse_url(f"{tls}://{login}{at}host/{database}?{query}"))
     del options["host"]
     if options.pop("connection_class", None) is SSLConnection:
         options["ssl"] = True
@@ -114,4 +119,4 @@ def _node(text: str, port: int) -> tuple[str, int]:
         host, said = text, str(port)
     if not host or not said.isdigit() or int(said) > 0xFFFF:
         raise ValueError(f"{text!r} is no host:port")
-    return host, int(said)
+    return host.strip("[]"), int(said)

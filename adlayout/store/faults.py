@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
+from redis.exceptions import ClusterError, RedisClusterException, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from adlayout.errors import StoreError, StoreTimeout
+
+_ABSENCES: Final = (RedisConnectionError, RedisClusterException, ClusterError, OSError)
+_FAULTS: Final = (RedisError, RedisClusterException, OSError, ValueError, TypeError, LookupError, AttributeError)
 
 
 @contextmanager
@@ -22,7 +26,7 @@ def store_faults(where: str, what: str) -> Iterator[None]:
         yield
     except StoreError:
         raise
-    except (RedisError, OSError, ValueError, TypeError, LookupError, AttributeError) as exc:
+    except _FAULTS as exc:
         if _timed_out(exc):
             raise StoreTimeout(f"{where}: {what} in time") from exc
         raise StoreError(f"{where}: {what}: {exc}") from exc
@@ -30,8 +34,7 @@ def store_faults(where: str, what: str) -> Iterator[None]:
 
 def is_absence(exc: StoreError) -> bool:
     """Whether nobody answered, or only that it cannot; not where a server answered that the question was wrong."""
-    cause = exc.__cause__
-    return isinstance(exc, StoreTimeout) or isinstance(cause, (RedisConnectionError, OSError))
+    return isinstance(exc, StoreTimeout) or isinstance(exc.__cause__, _ABSENCES)
 
 
 def _timed_out(exc: BaseException | None) -> bool:

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 from redis.asyncio import RedisCluster
 from redis.asyncio.sentinel import SentinelConnectionPool
-from redis.exceptions import NoScriptError
+from redis.exceptions import BusyLoadingError, MaxConnectionsError, NoScriptError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from adlayout.store.address import Address
 from adlayout.store.faults import store_faults
@@ -41,14 +42,14 @@ class Lane:
         given = (len(keys), *map(as_bytes, keys), *words)
         async with self._call(what, within_s):
             try:
-                return await self._client.execute_command("EVALSHA", script.sha, *given)
+                return await self._send("EVALSHA", script.sha, *given, twice=script.twice)
             except NoScriptError:
-                return await self._client.execute_command("EVAL", script.text, *given)
+                return await self._send("EVAL", script.text, *given, twice=script.twice)
 
     async def ask(self, *words: Word, what: str) -> Any:  # the client's replies are untyped
         """Runs one command."""
         async with self._call(what, None):
-            return await self._client.execute_command(*words)
+            return await self._send(*words, twice=True)
 
     async def ask_primaries(self, *words: Word, what: str) -> dict[str, Any]:  # the client's replies are untyped
         """Runs one command on each server that takes writes, and says what each answered."""
@@ -66,6 +67,17 @@ class Lane:
         pool = None if isinstance(self._client, RedisCluster) else self._client.connection_pool
         if isinstance(pool, SentinelConnectionPool):
             await pool.sentinel_manager.aclose()
+
+    async def _send(self, *words: Word, twice: bool) -> Any:  # the client's replies are untyped
+        """That a server which was started anew closed all connections is found out when they are used: that costs none."""
+        try:
+            return await self._client.execute_command(*words)
+        except (BusyLoadingError, MaxConnectionsError):
+            raise
+        except RedisConnectionError:
+            if not twice or isinstance(self._client, RedisCluster):
+                raise
+            return await self._client.execute_command(*words)
 
     @asynccontextmanager
     async def _call(self, what: str, within_s: float | None) -> AsyncIterator[None]:
