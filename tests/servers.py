@@ -138,6 +138,12 @@ class Cluster:
                     return one
         raise redis.ConnectionError(f"nobody has {key} now")
 
+    def primary_or_none(self, key: str) -> Server | None:
+        """The same, or None while nobody does."""
+        with suppress(redis.ConnectionError):
+            return self.primary_of(key)
+        return None
+
     def whole(self) -> bool:
         """Whether every living server knows who has each slot and has copied what it must."""
         return all(_is_settled(one) for one in self.living)

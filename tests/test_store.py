@@ -6,14 +6,14 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
 from typing import Any, TypeVar
 
 import pytest
 import redis
 
-from adlayout.errors import StoreError, StoreTimeout
-from adlayout.rows import Rows
+from adlayout.errors import Changed, StoreError, StoreTimeout
+from adlayout.rows import Kind, Rows
 from adlayout.store import embedded, keys
 from adlayout.store.client import Store
 
@@ -78,6 +78,36 @@ def test_replacing_removes_what_is_not_published(clean_store: str) -> None:
     ask(clean_store, publish(ROWS, replace=False))
     assert ask(clean_store, publish(Rows(campaigns={"d": "x"}), replace=True)) == 2
     assert ask(clean_store, Store.load) == (2, Rows(campaigns={"d": "x"}))
+
+
+def change(
+    puts: Rows, gone: Mapping[Kind, Collection[str]], expect: int | None = None
+) -> Callable[[Store], Awaitable[int]]:
+    return lambda store: store.change(puts, gone, expect=expect)
+
+
+def test_a_change_puts_and_removes_in_one_step(clean_store: str) -> None:
+    ask(clean_store, publish(ROWS, replace=True))
+    gone: Mapping[Kind, Collection[str]] = {"campaigns": ["c", "unknown"], "creatives": ["a"]}
+    assert ask(clean_store, change(Rows(flights={"f": "new"}, creatives={"b": "ö"}), gone, 1)) == 2
+    assert ask(clean_store, Store.load) == (2, Rows({}, {"f": "new"}, {"b": "ö"}))
+
+
+def test_a_change_of_another_revision_than_was_expected_is_none(clean_store: str) -> None:
+    ask(clean_store, publish(ROWS, replace=True))
+    with pytest.raises(Changed, match="no longer of revision 0"):
+        ask(clean_store, change(Rows(), {"campaigns": ["c"]}, 0))
+    assert ask(clean_store, Store.load) == (1, ROWS)
+    assert ask(clean_store, change(Rows(), {})) == 2
+
+
+def test_of_many_changes_of_one_revision_one_is_made(clean_store: str) -> None:
+    async def race(store: Store) -> list[object]:
+        changes = (store.change(Rows({"c": str(n)}), {}, expect=0) for n in range(20))
+        return await asyncio.gather(*changes, return_exceptions=True)
+
+    made = [one for one in ask(clean_store, race) if not isinstance(one, Changed)]
+    assert made == [1]
 
 
 def test_a_store_is_seeded_once_by_many(clean_store: str) -> None:

@@ -61,6 +61,8 @@ class Address:
         return RedisCluster(
             startup_nodes=[ClusterNode(host, port) for host, port in self.nodes],
             require_full_coverage=False,
+            # A slot that moved is found by its answer; to ask for all anew would close every connection in use.
+            reinitialize_steps=0,
             load_balancing_strategy=strategy,
             **{**own, "retry": Retry(NoBackoff(), _CLUSTER_RETRIES), **self.options},
         )

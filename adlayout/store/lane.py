@@ -56,7 +56,7 @@ class Lane:
         async with self._call(what, None):
             if not isinstance(self._client, RedisCluster):
                 return {self.where: await self._client.execute_command(*words)}
-            await self._client.initialize()
+            await self._know_cluster()
             nodes = self._client.get_primaries()
             answers = [await self._client.execute_command(*words, target_nodes=node) for node in nodes]
             return {node.name: answer for node, answer in zip(nodes, answers, strict=True)}
@@ -69,15 +69,25 @@ class Lane:
             await pool.sentinel_manager.aclose()
 
     async def _send(self, *words: Word, twice: bool) -> Any:  # the client's replies are untyped
-        """That a server which was started anew closed all connections is found out when they are used: that costs none."""
+        """Sends a command, and again where its connection turns out to be closed.
+
+        A server that was started anew has closed all that wait here. A cluster's client closes all connections to a
+        server when one of them fails, also those that were just taken: that is the AttributeError.
+        """
+        await self._know_cluster()
         try:
             return await self._client.execute_command(*words)
         except (BusyLoadingError, MaxConnectionsError):
             raise
-        except RedisConnectionError:
-            if not twice or isinstance(self._client, RedisCluster):
+        except (RedisConnectionError, AttributeError):
+            if not twice:
                 raise
             return await self._client.execute_command(*words)
+
+    async def _know_cluster(self) -> None:
+        """A call that comes before a cluster's client knows its nodes would be sent to any of them."""
+        if isinstance(self._client, RedisCluster):
+            await self._client.initialize()
 
     @asynccontextmanager
     async def _call(self, what: str, within_s: float | None) -> AsyncIterator[None]:
