@@ -124,6 +124,8 @@ class Composer:
         started = perf_counter()
         laid = work.laid or _uncut(work.request)
         decisions = self._settled(work)
+        prepared = work.stock.prepared
+        work.of_reader |= any(isinstance(one, Filled) and prepared[one.creative].personal for one in decisions)
         self._sign(work, now)
         decide_ms = work.decide_ms + (perf_counter() - started) * 1000
         return self._rendered(work, laid, decisions, timings_ms=(*work.timings_ms, ("decide", decide_ms)), now=now)

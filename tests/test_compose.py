@@ -222,3 +222,14 @@ def test_what_is_wrong_with_a_layout_stands_at_its_path_beside_what_else_is_wron
     with pytest.raises(BadPlan) as told:
         Composer(edition, Shelf()).plan(Request(""), {"inline": {"no_after": ["h2", "p["]}})
     assert [fault.at for fault in told.value.faults] == ["layout.inline.no_after.1"]
+
+
+@pytest.mark.parametrize(
+    ("macro", "kept"),
+    [("${CACHEBUSTER}", False), ("${GDPR_CONSENT_1}", False), ("${FLIGHT_ID}", True), ("${PAGE_URL_ENC}", True)],
+)
+def test_an_ad_that_says_what_is_one_readers_is_kept_by_no_cache(edition: Edition, macro: str, kept: bool) -> None:
+    row = {"id": "a", "kind": "html", "markup": f"<i>{macro}</i>", "formats": ["300x250"], "house": True}
+    inventory, _ = read_inventory(parse_inventory({"creatives": [row]}))
+    shelf = Shelf(Stock(inventory, {"a": edition.prepare(inventory.creatives["a"])}, 1))
+    assert (Composer(edition, shelf).compose(FRAGMENT, now=NOW).cacheable_s > 0) is kept

@@ -17,7 +17,14 @@ FLOORS = {
     "assemble": 3, "checks": 3, "publishing": 3, "reports": 3, "simulate": 3, "corpus": 3, "report": 3,
     "cli": 4, "web": 4,
 }  # fmt: skip
-SOLE = {"turbohtml": "article", "jinja2": "rendering", "nh3": "rendering", "redis": "store", "yaml": "config", "crawleruseragents": "events"}
+SOLE = {
+    "turbohtml": "article",
+    "jinja2": "rendering",
+    "nh3": "rendering",
+    "redis": "store",
+    "yaml": "config",
+    "crawleruseragents": "events",
+}
 DOORS_AND_STORY = 3
 
 

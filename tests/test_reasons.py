@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request as StarletteRequest
 from starlette.testclient import TestClient
 
 from adlayout.assemble import Edition, assemble
@@ -25,6 +26,7 @@ from adlayout.decision.inventory import read_inventory
 from adlayout.errors import (
     AdlayoutError,
     BadPlan,
+    Changed,
     ConfigError,
     InputError,
     NotAllowed,
@@ -38,13 +40,17 @@ from adlayout.model import Degraded, Empty, Output, Page, Reason, Request, Unfil
 from adlayout.placement.layout import compile_layout
 from adlayout.placement.schema import LayoutFile
 from adlayout.plans import judge
+from adlayout.publishing import BadInventory, Outdated, Publisher, StillNamed
 from adlayout.rendering.page import PageContext, TemplateFailure
+from adlayout.rows import Rows
 from adlayout.store import embedded
 from adlayout.store.client import Store
 from adlayout.upkeep import Shelf, Stock, fill
 from adlayout.web.app import create_app
+from adlayout.web.decide import BadDecide, read_decide
 from adlayout.web.lane import Lane
 from adlayout.web.limits import Deadline, admit, read_body
+from adlayout.web.questions import BadQuery, NotJson, json_of, number
 from adlayout.web.requests import read_request
 
 ROOT = Path(__file__).parents[1]
@@ -238,6 +244,22 @@ def from_a_store_after(number: signal.Signals) -> None:
         asyncio.run(asked_once(url, lambda store: store.revision()))
 
 
+def of_an_inventory(newsroom: Newsroom, write: Callable[[Publisher], Awaitable[object]]) -> None:
+    """Writes into a store that holds the sample inventory."""
+
+    async def main(store: Store) -> None:
+        await store.publish(newsroom.edition.house_rows, replace=True)
+        await write(Publisher(store, newsroom.edition.prepare))
+
+    with embedded.start() as server:
+        asyncio.run(asked_once(server.url, main))
+
+
+def asked_with(query: bytes) -> StarletteRequest:
+    """A request with nothing in its body."""
+    return StarletteRequest({"type": "http", "query_string": query, "headers": []}, nothing_more)
+
+
 RAISED: Mapping[type[AdlayoutError], Callable[[Newsroom], object]] = {
     InputError: lambda _: read_article("there is no such file"),
     NotAnArticle: lambda _: read_request(b"{}", {b"content-type": b"application/json"}),
@@ -248,6 +270,13 @@ RAISED: Mapping[type[AdlayoutError], Callable[[Newsroom], object]] = {
     ConfigError: lambda _: assemble(ROOT / "there is no such directory", {}),
     StoreError: lambda _: from_a_store_after(signal.SIGKILL),
     StoreTimeout: lambda _: from_a_store_after(signal.SIGSTOP),
+    Changed: lambda room: of_an_inventory(room, lambda writer: writer.store.change(Rows(), {}, expect=99)),
+    BadInventory: lambda room: of_an_inventory(room, lambda writer: writer.put("flights", "f", {"campaign": "gone"})),
+    StillNamed: lambda room: of_an_inventory(room, lambda writer: writer.remove("campaigns", "house")),
+    Outdated: lambda room: of_an_inventory(room, lambda writer: writer.publish([], expect=99)),
+    BadQuery: lambda _: number(asked_with(b"limit=none"), "limit", 1, most=9),
+    NotJson: lambda room: asyncio.run(json_of(asked_with(b""), room.edition.settings.server)),
+    BadDecide: lambda _: read_decide({}, {}),
     TemplateFailure: lambda room: room.edition.templates.frame("nowhere", PageContext("News")),
 }
 

@@ -23,6 +23,7 @@ from adlayout.rendering.macros import (
     escaped,
     fill,
     has_macros,
+    is_personal,
     joined,
     of_address,
     to_address,
@@ -88,16 +89,19 @@ class BadMarkup(ValueError):
 class Prepared:
     """A creative's finished markup by format (`300x250`, `fluid`); one entry for each of its formats.
 
-    `markup` loads when the reader comes near it, `eager` at once. Both have holes for what only a page knows.
+    `markup` loads when the reader comes near it, `eager` at once. Both have holes for what only a page knows;
+    `personal` says that one of them is for what no other reader should get.
     """
 
     markup: Mapping[str, Text]
     eager: Mapping[str, Text] = field(init=False)
+    personal: bool = field(init=False)
 
     def __post_init__(self) -> None:
         # What a creative says itself stands in it with its quotes escaped, so that this is always an attribute.
         eager = {format: without(text, _LAZY) for format, text in self.markup.items()}
         object.__setattr__(self, "eager", eager)
+        object.__setattr__(self, "personal", any(is_personal(text) for text in self.markup.values()))
 
     def samples(self) -> Iterator[str]:
         """The markup as pages may have it: without anything in its holes, and with all that can stand there."""

@@ -84,6 +84,14 @@ def fill(text: Text, facts: AdFacts) -> str:
     return "".join([part if isinstance(part, str) else _value(part, facts) for part in text])
 
 
+def is_personal(text: Text) -> bool:
+    """Whether something in it is another reader's next time: their consent, or what tells one page from another."""
+    if isinstance(text, str):
+        return False
+    holes = [part for part in text if isinstance(part, Hole)]
+    return any(hole.macro in _PERSONAL or (hole.macro == _TO and is_personal(hole.link)) for hole in holes)
+
+
 def of_address(address: str) -> Text:
     """An address with its macros as holes; those that nobody knows are empty."""
     return _merged(_parts(address, unknown=lambda _: ""))
@@ -243,3 +251,6 @@ _VALUES: Final[Mapping[str, Callable[[AdFacts], str]]] = {
     "GPP_STRING_nnn": lambda facts: _plain(facts.sheet.gpp),
     "GPP_SID": lambda facts: ",".join(map(str, facts.sheet.gpp_sid)),
 }
+_PERSONAL: Final = frozenset(
+    ("CACHEBUSTER", "TIMESTAMP", "SERVE_ID", "GDPR", "GDPR_CONSENT_nnn", "GPP_STRING_nnn", "GPP_SID")
+)
