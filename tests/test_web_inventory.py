@@ -23,7 +23,7 @@ from adlayout.web.app import create_app
 CONFIG = Path(__file__).parents[1] / "config"
 LOCAL = ("127.0.0.1", 50_000)
 CAMPAIGN = {"id": "c", "advertiser": "Acme"}
-CREATIVE = {"id": "a", "kind": "html", "markup": "<b>Ad</b>"}
+CREATIVE = {"id": "a", "kind": "html", "markup": "<b>Ad</b>", "sandbox": "first-party"}
 FLIGHT = {"id": "f", "campaign": "c", "creatives": [{"id": "a"}]}
 WHOLE = {"campaigns": [CAMPAIGN], "flights": [FLIGHT], "creatives": [CREATIVE]}
 Told = list[tuple[str, dict[str, object]]]
@@ -80,7 +80,7 @@ def test_many_rows_are_written_at_once(client: TestClient) -> None:
     assert (answer.status_code, answer.headers["etag"], answer.json()) == (
         200,
         '"1"',
-        {"revision": 1, "campaigns": touched, "flights": touched, "creatives": touched},
+        {"revision": 1, "campaigns": touched, "flights": touched, "creatives": touched, "warnings": []},
     )
 
 
@@ -92,7 +92,14 @@ def test_replacing_removes_the_rest(client: TestClient) -> None:
         "campaigns": {"rows": 1, "added": 0, "changed": 0, "removed": 0},
         "flights": {"rows": 0, "added": 0, "changed": 0, "removed": 1},
         "creatives": {"rows": 0, "added": 0, "changed": 0, "removed": 1},
+        "warnings": [],
     }
+
+
+def test_what_hardly_does_what_was_meant_is_written_and_told(client: TestClient) -> None:
+    whole(client)
+    answer = whole(client, {"flights": [FLIGHT | {"goal": {"type": "view", "units": 9}}]})
+    assert (answer.status_code, [warning["at"] for warning in answer.json()["warnings"]]) == (200, ["flights.0.goal"])
 
 
 def test_every_fault_is_told_with_its_path(client: TestClient) -> None:

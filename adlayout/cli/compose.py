@@ -19,6 +19,9 @@ from adlayout.errors import InputError
 from adlayout.model import ArticleFacts, Device, Output, Page, Request
 from adlayout.upkeep import Shelf, Stock
 
+# The same article gets the same ads each time.
+SEED = "adlayout compose"
+
 _EXAMPLE = """examples:
   adlayout compose article.html -o page.html
   adlayout compose article.html --layout every-2 --output fragment
@@ -40,7 +43,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument(
         "--output", choices=[one.value for one in Output], default=Output.PAGE, help="how much (default: %(default)s)"
     )
-    parser.add_argument("--seed", default="adlayout compose", metavar="TEXT", help="seeds every random choice")
+    parser.add_argument("--seed", default=SEED, metavar="TEXT", help="seeds every random choice")
     parser.add_argument("--json", action="store_true", help="the whole answer, as JSON")
     parser.add_argument("-o", dest="into", type=Path, metavar="FILE", help="write there (default: standard output)")
     parser.set_defaults(run=run)
@@ -85,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     edition = assemble(config_directory(args.config), os.environ)
     asked = request_of(args, edition)
     request = replace(asked, output=Output(args.output), seed=args.seed, request_id="cli")
-    page = Composer(edition, _shelf(edition)).compose(request, now=datetime.now(UTC))
+    page = Composer(edition, shelf_of(edition)).compose(request, now=datetime.now(UTC))
     for said in (*page.warnings, *(f"degraded: {reason.value}" for reason in page.degraded)):
         warn(said)
     _write(args, page)
@@ -99,7 +102,7 @@ def _write(args: argparse.Namespace, page: Page) -> None:
         write_article("".join(piece.text for piece in page.pieces), args.into)
 
 
-def _shelf(edition: Edition) -> Shelf:
+def shelf_of(edition: Edition) -> Shelf:
     """The ads of the config directory, ready to be put into a page; an edition has none that is not good."""
     inventory, _ = read_inventory(edition.house_rows)
     return Shelf(Stock(inventory, {id: edition.prepare(one) for id, one in inventory.creatives.items()}))

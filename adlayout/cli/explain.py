@@ -5,19 +5,24 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from adlayout.answers import plan_json
 from adlayout.assemble import assemble
-from adlayout.cli.compose import add_request, request_of
+from adlayout.cli.ads import draw_ads
+from adlayout.cli.compose import SEED, add_request, request_of, shelf_of
 from adlayout.cli.directory import config_directory
 from adlayout.cli.outline import draw
 from adlayout.cli.terminal import has_colour, ink, print_json, shown, width
 from adlayout.compose import Composer
+from adlayout.reports.why import Why, why
 from adlayout.upkeep import Shelf
 
 _EXAMPLE = """examples:
   adlayout explain article.html
   adlayout explain article.html --layout every-2 --device desktop
+  adlayout explain article.html --decide --section sport
   adlayout explain article.html --json | jq '.gaps[] | select(.verdict == "refused")'
 
 Gap n follows block n. ▶ holds an ad; ✗ is refused, by the rules that are named; · would take an ad, but none is due."""
@@ -32,6 +37,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_request(parser)
+    parser.add_argument("--decide", action="store_true", help="also who stands in each slot, and why nobody else does")
     parser.add_argument("--json", action="store_true", help="print the plan as JSON")
     parser.set_defaults(run=run)
 
@@ -39,12 +45,23 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def run(args: argparse.Namespace) -> int:
     """Draws the outline, or prints the plan."""
     edition = assemble(config_directory(args.config), os.environ)
-    planned = Composer(edition, Shelf()).plan(request_of(args, edition))
+    request = request_of(args, edition)
+    composer = Composer(edition, shelf_of(edition) if args.decide else Shelf())
+    planned = composer.plan(request)
+    # As `compose` draws them, so that both speak of the same page.
+    decided = why(composer, replace(request, seed=SEED), now=datetime.now(UTC)) if args.decide else ()
     if args.json:
-        print_json(plan_json(planned))
+        print_json(plan_json(planned) | ({"decisions": [_json(one) for one in decided]} if args.decide else {}))
         return 0
     print(ink(f"layout {planned.layout} on {planned.device.value}", "1", sys.stdout), end="\n\n")
     colour = has_colour(sys.stdout, os.environ)
     drawn = draw(planned, colour=colour, width=width(sys.stdout, os.environ))
     print(shown(drawn, sys.stdout))
+    if args.decide:
+        ads = draw_ads(decided, colour=colour, width=width(sys.stdout, os.environ))
+        print(shown(f"\nads, as of the inventory of {edition.directory}:\n\n{ads}", sys.stdout))
     return 0
+
+
+def _json(one: Why) -> dict[str, object]:
+    return one._asdict() | {"others": [group._asdict() for group in one.others]}

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from adlayout.assemble import Edition
 from adlayout.config.faults import nearest
 from adlayout.config.read import validate_json
+from adlayout.decision.files import doubtful
 from adlayout.errors import ConfigError, Fault, StoreError
 from adlayout.publishing import (
     KINDS,
@@ -94,6 +95,7 @@ class Desk:
         self._tell(request, done)
         answer: dict[str, object] = {"revision": done.revision}
         answer |= {kind: delta.counts() for kind, delta in done.deltas.items()}
+        answer["warnings"] = [{"at": doubt.at, "message": doubt.message} for doubt in doubtful(file)]
         return json_answer(answer, headers=_tag(done.revision))
 
     async def _get(self, kind: Kind, id: str) -> Response:

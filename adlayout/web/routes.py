@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -23,6 +23,8 @@ from adlayout.assemble import Edition
 from adlayout.compose import Composer
 from adlayout.errors import BadPlan
 from adlayout.model import Degraded, Output, Page, Piece
+from adlayout.model import Request as PageRequest
+from adlayout.reports.why import why
 from adlayout.store.client import Store
 from adlayout.telemetry.logs import QUIET, Log, failure
 from adlayout.upkeep import Shelf
@@ -32,6 +34,7 @@ from adlayout.web.decide import Answer, decide_json, read_decide
 from adlayout.web.inventory import Desk
 from adlayout.web.lane import Lane
 from adlayout.web.limits import Deadline, admit, may_ask, read_body
+from adlayout.web.preview import with_reasons
 from adlayout.web.public import Gate
 from adlayout.web.questions import json_of
 from adlayout.web.reports import Office
@@ -171,7 +174,11 @@ class Doors:
         # Whoever looks is the reader here, not a CMS that speaks for one.
         fields = [("context.user_agent", headers.get(b"user-agent", b"").decode("latin-1")), *fields]
         received = read_request(samples[name].read_bytes(), {}, urlencode(fields).encode())
-        return await self._composed(request.scope, received, as_json=False)
+        # Ads that ops look at are nobody's: they count nowhere and hold nothing.
+        asked = replace(received.request, counted=False, seed=received.request.seed or received.request.request_id)
+        page = await self.lane.run(asked, partial(self._previewed, asked, datetime.now(UTC)))
+        request.scope["page"], request.scope["request_id"] = page, asked.request_id
+        return page_answer(page, replace(received, request=asked), as_json=False)
 
     async def index(self, request: Request) -> Response:
         """What this is, for a person who opens the address in a browser."""
@@ -188,6 +195,9 @@ class Doors:
             for route in self.routes()
         ]
         return HTMLResponse(_INDEX.format(version=__version__, pages=pages, routes="\n".join(routes)))
+
+    def _previewed(self, request: PageRequest, now: datetime) -> Page:
+        return with_reasons(self.composer.compose(request, now=now), why(self.composer, request, now=now))
 
     def _plan(self, received: Received) -> dict[str, object]:
         return plan_json(self.composer.plan(received.request, layout=received.layout))
