@@ -73,6 +73,17 @@ def test_loading_what_hardly_does_what_was_meant_says_so(
     )
 
 
+def test_programs_are_told_the_same(ads: str, clean_store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert adlayout("load", ads, "--redis-url", clean_store, "--json") == 0
+    touched = {"rows": 1, "added": 1, "changed": 0, "removed": 0}
+    assert json.loads(capsys.readouterr().out) == {
+        "revision": 1,
+        "campaigns": touched,
+        "flights": touched,
+        "creatives": touched,
+    }
+
+
 def test_loading_adds_to_what_is_there(
     ads: str, tmp_path: Path, clean_store: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -111,3 +111,12 @@ def test_the_addresses_in_a_page_lead_back_to_the_service(serve: Callable[..., S
     address = str(page["html"]).partition(f'"{served.base}/v1/click/')[2].partition('"')[0]
     answer = httpx2.get(f"{served.base}/v1/click/{address}", headers={"user-agent": "Mozilla/5.0 Firefox/140.0"})
     assert (answer.status_code, answer.headers["location"][:8]) == (302, "https://")
+
+
+def test_a_state_directory_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    variables = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path), "ADLAYOUT_STATE_DIR": str(tmp_path / "file" / "state")}
+    command = [*PROGRAM, "--config", str(ROOT / "config"), "--port", "0", "--workers", "2"]
+    ended = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, timeout=50, check=False)
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert ended.stderr.decode().startswith(f"error counting.state_dir: {tmp_path}/file/state/")

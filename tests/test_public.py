@@ -151,6 +151,11 @@ def test_whatever_comes_is_answered_with_nothing(service: Service, body: bytes) 
     assert (answer.status_code, answer.content, service.counted()) == (204, b"", {})
 
 
+def test_what_does_not_hold_is_left_out_and_the_rest_is_counted(service: Service) -> None:
+    service.tell(service.sign(), {"type": "view", "slot": "nowhere"}, {"type": "dance"}, VIEW)
+    assert service.counted() == {"acme:v": 1}
+
+
 def test_an_expired_page_reports_nothing(service: Service) -> None:
     assert service.tell(service.sign(expires_s=-1), VIEW).status_code == 204
     assert service.counted() == {}
@@ -438,7 +443,60 @@ def test_a_decision_that_is_asked_for_again_is_the_same_and_counted_once(service
 
 @pytest.mark.parametrize(("body", "status"), [(b"{}", 422), (b"nope", 400)])
 def test_a_question_without_slots_is_refused(service: Service, body: bytes, status: int) -> None:
-    assert service.client.post("/v1/decide", content=body).status_code == status
+    headers = {"content-type": "application/json"}
+    assert service.client.post("/v1/decide", content=body, headers=headers).status_code == status
+
+
+def test_an_ad_is_told_as_its_kind_has_it(service: Service) -> None:
+    rows = parse_inventory(
+        {
+            "creatives": [
+                {
+                    "id": "i",
+                    "kind": "image",
+                    "house": True,
+                    "slot_types": ["i"],
+                    "image": {"src": "/a.jpg", "w": 9, "h": 8},
+                },
+                {
+                    "id": "n",
+                    "kind": "native",
+                    "house": True,
+                    "slot_types": ["n"],
+                    "fields": {"title": "T", "image": "/b.jpg"},
+                },
+            ]
+        }
+    )
+    for id, text in rows.creatives.items():
+        service.raw.hset(keys.CREATIVES, id, text)
+    service.raw.incr(keys.REVISION)
+    slots = [{"id": name, "type": name, "formats": ["9x8", "fluid"]} for name in ("i", "n")]
+
+    def decided() -> dict[str, dict[str, object] | None]:
+        told: dict[str, dict[str, object] | None] = decide(service, slots=slots).json()["decisions"]
+        return told
+
+    wait_until(lambda: [ad and ad["creative"] for ad in decided().values()] == ["i", "n"])
+    image, native = decided().values()
+    assert image is not None
+    assert native is not None
+    assert (image["kind"], image["image"], image["house"]) == (
+        "image",
+        {"src": "/a.jpg", "alt": "", "w": 9, "h": 8},
+        True,
+    )
+    assert (native["kind"], native["template"], native["fields"]) == (
+        "native",
+        "card",
+        {
+            "title": "T",
+            "body": "",
+            "cta": "",
+            "sponsor": "",
+            "image": {"src": "/b.jpg", "alt": "", "w": None, "h": None},
+        },
+    )
 
 
 def test_decisions_are_for_a_cms(service: Service) -> None:

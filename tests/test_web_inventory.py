@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from adlayout.web.app import create_app
 
 CONFIG = Path(__file__).parents[1] / "config"
 LOCAL = ("127.0.0.1", 50_000)
+JSON = {"content-type": "application/json"}
 CAMPAIGN = {"id": "c", "advertiser": "Acme"}
 CREATIVE = {"id": "a", "kind": "html", "markup": "<b>Ad</b>", "sandbox": "first-party"}
 FLIGHT = {"id": "f", "campaign": "c", "creatives": [{"id": "a"}]}
@@ -180,7 +180,7 @@ def test_a_row_that_is_not_there_is_a_404_with_what_was_probably_meant(client: T
 def test_a_change_may_be_of_a_revision_only(client: TestClient, tag: str, status: int, method: str) -> None:
     whole(client)
     path, body = ("/v1/campaigns/c", '{"name": "New"}') if method == "put" else ("/v1/inventory", "{}")
-    answer = client.request(method.upper(), path, content=body, headers={"if-match": tag})
+    answer = client.request(method.upper(), path, content=body, headers=JSON | {"if-match": tag})
     assert answer.status_code == status
 
 
@@ -255,6 +255,7 @@ def test_rows_that_do_not_hold_are_told(client: TestClient, clean_store: str) ->
         (b"{}", "application/json", 200),
         (b"{}", "application/vnd.x+json; charset=utf-8", 200),
         (b"{}", "text/plain", 415),
+        (b"{}", "", 415),
         (b"nope", "application/json", 400),
         (b"\xff", "application/json", 400),
         (b"[]", "application/json", 422),
@@ -266,7 +267,7 @@ def test_a_body_is_an_object_of_json(client: TestClient, body: bytes, media: str
 
 
 def test_a_body_over_the_limit_is_a_413(client: TestClient) -> None:
-    assert client.put("/v1/campaigns/c", content=b" " * (2 * 1024 * 1024 + 1)).status_code == 413
+    assert client.put("/v1/campaigns/c", content=b" " * (2 * 1024 * 1024 + 1), headers=JSON).status_code == 413
 
 
 def test_a_switch_is_true_or_false(client: TestClient) -> None:
@@ -354,7 +355,7 @@ def stopped(edition: Edition) -> Iterator[Callable[[], TestClient]]:
 def test_without_its_store_the_desk_is_closed_for_a_while(
     stopped: Callable[[], TestClient], method: str, path: str
 ) -> None:
-    answer = stopped().request(method, path, content=json.dumps({}))
+    answer = stopped().request(method, path, json={})
     told = problem(answer)
     assert (answer.status_code, answer.headers["retry-after"], told["title"]) == (503, "2", "The store does not answer")
     assert "unix://" in str(told["detail"])

@@ -315,3 +315,7 @@ def test_reports_and_readers_are_for_admins(edition: Edition, method: str, path:
 @pytest.mark.parametrize("path", ["/v1/flights/x/delivery", "/v1/reports"])
 def test_without_a_store_there_is_nothing_to_report(edition: Edition, path: str) -> None:
     assert TestClient(create_app(edition, Shelf(), None), client=LOCAL).get(path).status_code == 503
+
+
+def test_a_unit_that_nobody_can_have_is_a_404(client: TestClient) -> None:
+    assert client.delete(f"/v1/units/{'x' * 5000}").status_code == 404

@@ -20,6 +20,7 @@ from adlayout.errors import ConfigError
 from adlayout.store import embedded, runtime
 from adlayout.store.client import Store
 from adlayout.upkeep import seed_if_empty
+from adlayout.web.accounts import closet, kept_secret
 from adlayout.web.app import CONFIG_DIR, STORE_NAME
 from adlayout.web.server import Listener, listen, serve_until_stopped
 
@@ -76,6 +77,10 @@ def _tell_workers(edition: Edition, url: str, directory: Path) -> None:
     os.environ["ADLAYOUT_STATE_DIR"] = str(state.absolute())
     if edition.settings.store.url is None:
         os.environ[STORE_NAME] = "embedded"
+    # Said here, once, before any worker tries it in vain.
+    closet(state, os.environ.get(STORE_NAME, url))
+    if not edition.settings.secrets:
+        kept_secret(state)
     os.environ.update({CONFIG_DIR: str(directory.resolve()), "ADLAYOUT_REDIS_URL": url})
 
 

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from errno import EACCES
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
@@ -90,6 +91,8 @@ def closet(state: Path, store: str) -> Closet:
     try:
         for each in (state, path):
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
     except OSError as exc:
         message = f"{path}: cannot be written ({(exc.strerror or str(exc)).lower()}): name a directory that can"
         raise ConfigError((Fault("counting.state_dir", message),)) from exc

@@ -51,7 +51,8 @@ def switch(request: Request, name: str) -> bool:
 async def json_of(request: Request, server: Server) -> object:
     """The values of the body; raises NotJson, UnsupportedBody or TooLarge."""
     headers = dict(request.scope["headers"])
-    media = headers.get(b"content-type", b"application/json").decode("latin-1").partition(";")[0].strip()
+    # Also a body without a type: a page of anybody's may send one from a browser on this machine, unasked (CORS).
+    media = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip()
     if not _JSON_MEDIA.fullmatch(media):
         raise UnsupportedBody(f"content-type {media[:80]!r} is not taken: send application/json")
     try:
