@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from hashlib import blake2b
 from secrets import token_hex
@@ -45,7 +45,7 @@ class Delivered(Protocol):
 class Books:
     """What a page needs so that its ads count: who keeps budgets and signs tokens, and how far flights are delivered.
 
-    `delivery` changes as the background learns more; `skew_s` is how far the store's clock is ahead of ours.
+    `delivery` changes as the background learns more; `ahead` is how far the store's clock is ahead of ours.
     """
 
     store: Store
@@ -53,7 +53,7 @@ class Books:
     secrets: tuple[str, ...]
     settings: Settings
     delivery: Delivered = FREE
-    skew_s: Callable[[], float] = lambda: 0.0
+    ahead: Callable[[], timedelta] = timedelta
 
     @property
     def base(self) -> str:
@@ -197,8 +197,8 @@ def receipt(asked: Question, settled: Settled, sheet: Sheet, *, books: Books, no
 
 
 def day_of(now: datetime, books: Books) -> str:
-    """Today in the reporting time zone, as `20261124`."""
-    return f"{now.astimezone(_zone(books.settings.counting.time_zone)):%Y%m%d}"
+    """Today in the reporting time zone by the store's clock, as `20261124`."""
+    return f"{(now + books.ahead()).astimezone(_zone(books.settings.counting.time_zone)):%Y%m%d}"
 
 
 def zone_of(settings: Settings) -> tzinfo:
@@ -217,7 +217,9 @@ def _zone(name: str) -> tzinfo:
 
 
 def _shard_key(asked: Question) -> str:
-    return asked.reader.now if asked.reader else asked.request.request_id
+    """The unit, and not its key in the store: that changes, and the reader must stay where his caps are."""
+    request = asked.request
+    return request.unit if asked.reader and request.unit else request.request_id
 
 
 def _reader(request: Request, permits: Permissions, books: Books | None, now: datetime) -> Reader | None:

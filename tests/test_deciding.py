@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ import redis
 
 from adlayout.assemble import Edition, assemble
 from adlayout.compose import Composer, Decided
-from adlayout.deciding import Books, serve_id
+from adlayout.deciding import Books, day_of, serve_id
 from adlayout.decision.explain import Passed
 from adlayout.decision.files import parse_inventory
 from adlayout.decision.inventory import read_inventory
@@ -176,6 +176,32 @@ def test_a_page_without_ads_has_a_token_too(edition: Edition, clean_store: str) 
     ticket = Signer(SECRETS).read(page.token, Purpose.PAGE)
     assert isinstance(ticket, Ticket)
     assert (ticket.slots, ticket.ads) == (0, ())
+
+
+@pytest.mark.parametrize(("ahead_h", "day"), [(0, "20261124"), (2, "20261125")])
+def test_todays_budget_is_that_of_the_stores_clock(edition: Edition, ahead_h: int, day: str) -> None:
+    books = Books(
+        Store("unix:///nowhere/s"), Signer(SECRETS), SECRETS, edition.settings, ahead=lambda: timedelta(hours=ahead_h)
+    )
+    assert day_of(datetime(2026, 11, 24, 23, tzinfo=UTC), books) == day
+
+
+def test_a_reader_stays_in_one_shard_though_his_key_changes(edition: Edition, clean_store: str) -> None:
+    settings = edition.settings.model_copy(update={"store": edition.settings.store.model_copy(update={"shards": 8})})
+    request = asked(1, unit="ann")
+
+    async def shards(composer: Composer) -> set[int]:
+        tickets = []
+        for days in (0, 100, 200, 300):
+            when = NOW + timedelta(days=days)
+            work = composer.decide(request, SLOTS, now=when)
+            await composer.reserve(work, now=when, within_s=9)
+            receipt = composer.decided(work, now=when).receipt
+            tickets += [receipt.signed.ticket] if receipt else []
+        assert len({ticket.reader for ticket in tickets}) == 4
+        return {ticket.shard for ticket in tickets}
+
+    assert len(service(replace(edition, settings=settings), [CAPPED], clean_store, shards, shards=8)) == 1
 
 
 def test_a_page_that_ops_look_at_takes_no_budget(edition: Edition, clean_store: str) -> None:

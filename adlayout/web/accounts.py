@@ -103,14 +103,15 @@ def open_accounts(settings: Settings, shelf: Shelf, store: Store, place: Closet,
     """Opens the worker's own spools and takes the secrets of the settings, else that of the disk."""
     held = settings.secrets or (kept_secret(place.path.parent),)
     counting, traffic = settings.counting, settings.traffic
+    counter = Counter(
+        place.spools,
+        shards=settings.store.shards,
+        log=log,
+        bounds=Bounds(disk_bytes=counting.spool_max_mb * 1024 * 1024),
+    )
     return Accounts(
-        books=Books(store, Signer(held), held, settings),
-        counter=Counter(
-            place.spools,
-            shards=settings.store.shards,
-            log=log,
-            bounds=Bounds(disk_bytes=counting.spool_max_mb * 1024 * 1024),
-        ),
+        books=Books(store, Signer(held), held, settings, ahead=lambda: counter.ahead),
+        counter=counter,
         traffic=Traffic(
             [ip_network(network) for network in traffic.data_centres],
             rate=Rate(traffic.events_per_minute, traffic.events_per_minute),
