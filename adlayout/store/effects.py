@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from adlayout.counts import NO_FLIGHT, Event, Record
 from adlayout.store import keys
-from adlayout.store.words import as_json
+from adlayout.store.words import as_json, flat
 
 _LETTERS: Final = {"page": Event.SERVED.letter, "view": Event.VIEW.letter, "click": Event.CLICK.letter}
 _LATEST_MS: Final = 4_102_444_800_000  # the year 2100: what is said to be later is a broken clock
@@ -59,11 +59,19 @@ class Batch:
     keys: list[str]
     lives: dict[int, int] = field(default_factory=dict)
     hashes: set[int] = field(default_factory=set)
-    lines: list[list[object]] = field(default_factory=list)
+    lines: list[list[Any]] = field(default_factory=list)
     _known: dict[str, int] = field(default_factory=dict)
+    _days: dict[int, int] = field(default_factory=dict)
+    _hours: dict[int, int] = field(default_factory=dict)
 
     def ask(self, first: int, *, start: bool) -> bytes:
-        """The batch as record.lua takes it."""
+        """The batch as record.lua takes it: every key and field once, and the lines name them by their index."""
+        targets: dict[tuple[Any, Any], int] = {}
+        lines = []
+        for *others, counts, frees in self.lines:
+            pairs = [(targets.setdefault((key, name), len(targets) + 1), number) for key, name, number in counts]
+            freed = [targets.setdefault((key, name), len(targets) + 1) for key, name in frees]
+            lines.append((*others, flat(pairs), freed))
         return as_json(
             {
                 "first": first,
@@ -74,11 +82,12 @@ class Batch:
                 "stream_length": self.terms.stream_length,
                 "lives": list(self.lives.items()),
                 "hashes": sorted(self.hashes),
-                "lines": self.lines,
+                "targets": list(targets),
+                "lines": lines,
             }
         )
 
-    def line(self, record: Record) -> list[object]:
+    def line(self, record: Record) -> list[Any]:
         """One line as record.lua takes it. A text that is no event counts nothing, but stays in the stream."""
         happened = self._key(keys.happened(self.shard, record.serve)) if record.serve and record.once else 0
         reader, before = self._reader(record)
@@ -100,7 +109,7 @@ class Batch:
 
     def _effects(self, said: Any, letter: str, at_ms: int) -> _Effects:  # the text is anybody's JSON
         ads = [_Ad(*ad) for ad in said["p"]]
-        day, hour = self._day(self._local_day(at_ms)), self._hour(at_ms)
+        day, hour = self._day(at_ms), self._hour(at_ms)
         if said.get("bad"):
             return _Effects(0, [], self._ads(said, ads, f"x{letter}", day, hour), [])
         counts = self._ads(said, ads, letter, day, hour)
@@ -112,14 +121,17 @@ class Batch:
 
     def _ads(self, said: Any, ads: Sequence[_Ad], letter: str, day: int, hour: int) -> list[list[object]]:
         counts: list[list[object]] = []
+        page, reader = f"{_word(said['l'])}|{_word(said['v'])}", f"{_word(said['d'])}|{_word(said['s'])}"
         for ad in ads:
             name = f"{ad.flight}:{letter}"
-            counts += [[2, name, 1], [day, name, 1], [hour, f"{_hour_field(said, ad)}:{letter}", 1]]
+            gap = NO_FLIGHT if ad.gap is None else ad.gap
+            where = f"{_word(ad.flight)}|{_word(ad.creative)}|{_word(ad.slot)}|{page}|{gap}|{reader}:{letter}"
+            counts += [[2, name, 1], [day, name, 1], [hour, where, 1]]
         return counts
 
     def _frees(self, ads: Sequence[_Ad], letter: str, bucket: int) -> list[list[object]]:
         """What was held is held on the day of its bucket, which need not be that of the event."""
-        day = self._day(self._local_day(bucket * self.terms.hold_ms))
+        day = self._day(bucket * self.terms.hold_ms)
         return [[key, f"{ad.flight}:{letter}"] for ad in ads for key in (2, day)]
 
     def _reader(self, record: Record) -> tuple[int, int]:
@@ -130,15 +142,21 @@ class Batch:
             self._key(keys.reader(self.shard, record.reader.before)),
         )
 
-    def _local_day(self, at_ms: int) -> str:
-        return datetime.fromtimestamp(_sane(at_ms) / 1000, self.terms.zone).strftime("%Y%m%d")
-
-    def _day(self, day: str) -> int:
-        return self._ending(keys.day(self.shard, day), DAY_LIFE_MS)
+    def _day(self, at_ms: int) -> int:
+        minute = _minute(at_ms)
+        found = self._days.get(minute)
+        if found is None:
+            day = datetime.fromtimestamp(minute * 60, self.terms.zone).strftime("%Y%m%d")
+            found = self._days[minute] = self._ending(keys.day(self.shard, day), DAY_LIFE_MS)
+        return found
 
     def _hour(self, at_ms: int) -> int:
-        hour = datetime.fromtimestamp(_sane(at_ms) / 1000, UTC).strftime("%Y%m%d%H")
-        return self._ending(keys.hour(self.shard, hour), self.terms.hour_ms)
+        minute = _minute(at_ms)
+        found = self._hours.get(minute)
+        if found is None:
+            hour = datetime.fromtimestamp(minute * 60, UTC).strftime("%Y%m%d%H")
+            found = self._hours[minute] = self._ending(keys.hour(self.shard, hour), self.terms.hour_ms)
+        return found
 
     def _ending(self, key: str, life_ms: int) -> int:
         index = self._key(key)
@@ -163,12 +181,6 @@ def collect(shard: int, spool: str, terms: Terms, records: Sequence[Record]) -> 
     return batch
 
 
-def _hour_field(said: Any, ad: _Ad) -> str:
-    gap = "-" if ad.gap is None else str(ad.gap)
-    words = (ad.flight, ad.creative, ad.slot, said["l"], said["v"], gap, said["d"], said["s"])
-    return "|".join(map(_word, words))
-
-
 def _page_counts(said: Any, filled: int) -> Iterator[tuple[str, int]]:
     """How many pages there were, with how many slots, and how many of those were filled."""
     page = "@" + "|".join(map(_word, (said["l"], said["v"], said["d"], said["s"])))
@@ -181,5 +193,6 @@ def _word(said: object) -> str:
     return str(said or NO_FLIGHT).replace("|", "/")
 
 
-def _sane(at_ms: int) -> int:
-    return min(max(at_ms, 0), _LATEST_MS)
+def _minute(at_ms: int) -> int:
+    """Days and hours begin with minutes, in every time zone."""
+    return min(max(at_ms, 0), _LATEST_MS) // 60_000
