@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -9,10 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adlayout.counts import Attempt, Event, Ledger, Limit, Refused, Reserved
+from adlayout.counts import Asking, Attempt, Event, Ledger, Limit, Refused, Reserved
 from adlayout.decision.board import Board
 from adlayout.decision.draft import Conditions, Draft, draft
 from adlayout.decision.explain import Passed, explain
@@ -24,6 +25,7 @@ from adlayout.decision.shortlist import shortlist
 from adlayout.decision.targeting import PageFacts
 from adlayout.model import Filled, Slot, SlotStyle
 from adlayout.rows import Rows
+from adlayout.store.client import Store
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 NOBODY = PageFacts()
@@ -365,7 +367,7 @@ def test_what_is_not_told_without_consent_is_a_want_of_consent() -> None:
 
 def some_flight(name: str) -> st.SearchStrategy[Fields]:
     optional = {
-        "daily_cap": st.integers(1, 3),
+        "daily_cap": st.sampled_from([1, 2, 1000]),
         "labels": st.lists(st.sampled_from(["cars", "beer"]), max_size=2, unique=True),
         "priority": st.sampled_from([4, 8]),
         "roadblock": st.sampled_from(["only_one", "as_many_as_possible", "all"]),
@@ -394,3 +396,28 @@ def test_no_page_breaks_a_rule_of_its_flights(page: Draft, outcome: Word) -> Non
             alone = attempt._replace(fills=((decision.slot.id, decision.creative),))
             assert board.refuses(alone) is None
             board.take(alone)
+
+
+@given(pages=st.lists(pages(), min_size=8, max_size=8))
+@settings(max_examples=12)
+def test_the_store_keeps_the_rules_of_a_page_as_the_page_does(pages: list[Draft], store_url: str) -> None:
+    """Where every budget has room, what the store picks is what the page would have."""
+
+    async def both(page: Draft, day: int) -> tuple[object, object]:
+        roomy = [tried.attempt._replace(limits=_roomy(tried.attempt)) for tried in page.attempts]
+        answer = await store.reserve(Asking(tuple(roomy), shard_key="r", day=f"{day}"))
+        return settle(page, answer), settle(page)
+
+    async def all_of_them() -> list[tuple[object, object]]:
+        try:
+            return [await both(page, day) for day, page in enumerate(pages, 20260101)]
+        finally:
+            await store.close()
+
+    store = Store(f"{store_url}?socket_connect_timeout=9", page_timeout_ms=9000)
+    for counted, page in asyncio.run(all_of_them()):
+        assert counted == page
+
+
+def _roomy(attempt: Attempt) -> tuple[Limit, ...]:
+    return tuple(limit._replace(most=10**9) for limit in attempt.limits)
