@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
@@ -86,7 +88,15 @@ class Counter:
         self._clock = _Clock(now)
         self._own = [self._sender(shard, self._spool(shard)) for shard in range(shards)]
         self._adopted: list[_Sender] = []
+        # Filled on another thread, which goes on when what waits for it is cancelled.
+        self._found: deque[tuple[int, Spool]] = deque()
+        self._closed = False
         self._arrivals = [asyncio.Event() for _ in range(shards)]
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far the store's clock is ahead of ours, as far as its last answer told."""
+        return timedelta(milliseconds=self._clock.ahead_ms)
 
     # What happened.
 
@@ -147,6 +157,8 @@ class Counter:
 
     def close(self) -> None:
         """Gives the spools up; takes no event from here on."""
+        self._closed = True
+        self._welcome()
         for sender in self._senders():
             sender.spool.close()
 
@@ -184,10 +196,8 @@ class Counter:
     async def _inherit(self, store: Store) -> None:
         """Sends what processes left that are gone."""
         while True:
-            for shard in range(len(self._own)):
-                for spool in await asyncio.to_thread(self._orphans, shard):
-                    self._alarm("spool_adopted", spool=spool.id, lines=spool.waiting)
-                    self._adopted.append(self._sender(shard, spool, adopted=True))
+            await asyncio.to_thread(self._find)
+            self._welcome()
             for sender in list(self._adopted):
                 await self._caught_up(sender, store)
                 if sender.spool.is_empty:
@@ -216,8 +226,20 @@ class Counter:
     def _spool(self, shard: int) -> Spool:
         return Spool(self._directory / str(shard), alarm=self._alarm, bounds=self._bounds)
 
-    def _orphans(self, shard: int) -> list[Spool]:
-        return adopt(self._directory / str(shard), alarm=self._alarm, bounds=self._bounds)
+    def _find(self) -> None:
+        """Adopts what others left; reads all of it, so not on the event loop."""
+        for shard in range(len(self._own)):
+            for spool in adopt(self._directory / str(shard), alarm=self._alarm, bounds=self._bounds):
+                if self._closed:
+                    spool.close()
+                else:
+                    self._found.append((shard, spool))
+
+    def _welcome(self) -> None:
+        while self._found:
+            shard, spool = self._found.popleft()
+            self._alarm("spool_adopted", spool=spool.id, lines=spool.waiting)
+            self._adopted.append(self._sender(shard, spool, adopted=True))
 
 
 class _Clock:
@@ -226,6 +248,10 @@ class _Clock:
     def __init__(self, now: Callable[[], float]) -> None:
         self.local = now
         self._ahead_ms = 0
+
+    @property
+    def ahead_ms(self) -> int:
+        return self._ahead_ms
 
     def now_ms(self) -> int:
         return int(self.local() * 1000) + self._ahead_ms
@@ -275,12 +301,14 @@ class _Sender:
                 if not self._failures:
                     self.alarm("events_wait", message=str(exc), lines=self.spool.waiting)
                 self._failures += 1
+                _heed_an_end()
                 return False
             if self._failures:
                 self.alarm("events_flow", lines=self.spool.waiting)
             self._failures = 0
             self.clock.learn(answer.now_ms, between=(asked, self.clock.local()))
             self._learn(answer, first)
+            _heed_an_end()
             return True
 
     def _records(self) -> tuple[Record, ...]:
@@ -320,6 +348,13 @@ class _Sender:
     def _leap(self, after: int) -> None:
         self._next, self.start = self.spool.renew(after), True
         self.alarm("spool_lost", lines=self._next - 1 - after)
+
+
+def _heed_an_end() -> None:
+    """Ends the task that was told to end during a call to the store, whose client may have taken that for its own."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _oldest_ms(spool: Spool) -> int | None:

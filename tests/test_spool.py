@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import resource
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,27 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path / "spool")
     yield bench
     bench.close()
+
+
+@contextmanager
+def file_size(most: int) -> Iterator[None]:
+    """No file grows beyond so many bytes, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+
+
+@contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Somebody else gives and takes spools in the directory, and does not come to an end."""
+    with (directory / "lock").open("w") as mutex:
+        fcntl.flock(mutex, fcntl.LOCK_EX)
+        yield
 
 
 def numbered(first: int, last: int) -> list[bytes]:
@@ -162,6 +185,7 @@ def test_lines_that_wait_do_not_keep_those_that_do_not(bench: Bench) -> None:
 
 _APPENDS = """
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from adlayout.events.spool import Bounds, Spool
 spool = Spool(Path(sys.argv[1]), alarm=print, bounds=Bounds(segment_bytes=4096))
@@ -358,14 +382,8 @@ def test_a_spool_that_is_full_takes_lines_again_when_the_store_has_some(bench: B
 def test_a_write_that_the_disk_takes_half_of_leaves_no_half_line(bench: Bench) -> None:
     spool = bench.spool()
     spool.append(numbered(1, 3))
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (25, hard))
-    try:
+    with file_size(25):
         assert spool.append(numbered(4, 6)) == 6
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, ignored)
     assert (bench.directory / f"{spool.id}.1.ndjson").read_bytes() == b"line 1\nline 2\nline 3\n"
     bench.clock.now += 1
     spool.tidy()
@@ -381,6 +399,54 @@ def test_a_file_that_was_taken_away_is_told_and_the_rest_goes_on(bench: Bench) -
     assert bench.events == ["spool_unreadable"]
     spool.append(numbered(4, 4))
     assert (spool.renew(0), everything(spool)) == (4, numbered(4, 4))
+
+
+def test_a_file_that_was_cut_short_is_told(bench: Bench) -> None:
+    spool = bench.spool()
+    spool.append(numbered(1, 3))
+    os.truncate(bench.directory / f"{spool.id}.1.ndjson", 7)
+    assert (spool.read(3, 9), bench.events) == ([], ["spool_unreadable"])
+
+
+def test_a_first_line_that_the_disk_does_not_take_leaves_no_file(bench: Bench) -> None:
+    spool = bench.spool()
+    with file_size(0):
+        assert spool.append(numbered(1, 1)) == 1
+    assert (bench.files(), everything(spool)) == ([f"{spool.id}.lock"], numbered(1, 1))
+
+
+def test_a_directory_that_another_process_holds_is_asked_again(bench: Bench) -> None:
+    spool = bench.spool()
+    bench.directory.mkdir()
+    with held(bench.directory):
+        spool.append(numbered(1, 2))
+        assert (bench.events, bench.adopt()) == (["spool_unwritable"], [])
+    bench.clock.now += 1
+    spool.tidy()
+    assert bench.events == ["spool_unwritable", "spool_back"]
+    assert bench.files() == [f"{spool.id}.1.ndjson", f"{spool.id}.lock"]
+
+
+def test_a_spool_that_cannot_be_renamed_keeps_its_lock(bench: Bench) -> None:
+    spool = bench.spool()
+    spool.append(numbered(1, 2))
+    with held(bench.directory):
+        assert spool.renew(0) == 1
+    assert (bench.events, everything(spool), bench.adopt()) == (["spool_unwritable"], numbered(1, 2), [])
+
+
+def test_what_waits_in_memory_can_be_renamed_too(bench: Bench) -> None:
+    bench.directory.write_bytes(b"in the way")
+    spool = bench.spool()
+    spool.append(numbered(1, 3))
+    assert spool.renew(1) == 2
+    assert (spool.waiting, spool.read(2, 9)) == (2, numbered(2, 3))
+
+
+def test_a_spool_that_cannot_be_read_is_left_to_others(bench: Bench) -> None:
+    (bench.directory / "abc.1.ndjson").mkdir(parents=True)
+    assert (bench.adopt(), bench.events) == ([], ["spool_unreadable"])
+    assert bench.files() == ["abc.1.ndjson", "abc.lock"]
 
 
 def test_what_was_written_is_brought_to_the_disk_once(bench: Bench) -> None:
