@@ -8,9 +8,10 @@ PORT ?= 8080
 JOBS ?= 2
 EXAMPLES ?= 2000
 SECONDS ?= 60
+ROUNDS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix cover fuzz mutate bench place image clean
+.PHONY: help run test check fix cover fuzz mutate rounds bench place image clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -41,6 +42,9 @@ fuzz: $(STAMP)  ## EXAMPLES=2000 new articles and layouts for each property
 
 mutate: $(STAMP)  ## SECONDS=60 of damaged articles against what the service promises
 	$(BIN)/python benchmarks/mutate.py --seconds $(SECONDS) $(ARGS)
+
+rounds: $(STAMP)  ## ROUNDS=200 of something failing under load, and every count held against what callers were told
+	$(BIN)/python -m benchmarks.rounds --rounds $(ROUNDS) $(ARGS)
 
 bench: $(STAMP)  ## pages per second beside a bare handler on the same server
 	$(BIN)/python benchmarks/compose_bench.py $(ARGS)

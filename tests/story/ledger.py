@@ -1,0 +1,424 @@
+"""What callers were told of pages, views and clicks, held against what the store has of them: each once, all there."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import httpx2
+import redis
+
+from adlayout.decision.files import parse_inventory
+from adlayout.store import keys
+
+from .newsroom import Service, copy_config, wait_until
+
+ARTICLE = "<h1>On the hill</h1>\r\n" + "".join(f"<p>Paragraph {n} says a little more than it must.\n" for n in range(8))
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+_CLICK = re.compile(r"/v1/click/([\w.-]+)")
+_AGAIN_S = 0.05
+_LETTERS = {"page": "s", "view": "v", "click": "c"}
+# What a store may keep for ever: totals, the stream, and how often the inventory was published, with it.
+_LASTING = {"f", "ev", "l", "rev", "inv:campaigns", "inv:flights", "inv:creatives"}
+
+
+class Ad(NamedTuple):
+    """What stands in a slot; the flight is `-` where there is none."""
+
+    slot: str
+    flight: str
+    creative: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A page as its caller got it: the ads, what to report them with, and whether everything else is as it must be.
+
+    `serve` is empty where caches may keep the page, `token` where nothing of it counts.
+    """
+
+    article: str
+    ads: tuple[Ad, ...]
+    token: str
+    serve: str
+    clicks: Mapping[str, str]
+    degraded: tuple[str, ...]
+    whole: bool
+
+
+@dataclass(slots=True)
+class Told:
+    """What counts once for each acknowledgement; `again` says that an answer may have left before and never arrived."""
+
+    ads: tuple[Ad, ...] | None
+    again: bool = False
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What callers were told: pages by their article, events by article, kind and slot."""
+
+    pages: dict[str, Told] = field(default_factory=dict)
+    events: dict[tuple[str, str, str], Told] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+    slowest_s: float = 0.0
+    late: int = 0
+    refused: int = 0
+    altered: int = 0
+    degraded: Counter[str] = field(default_factory=Counter)
+
+    def count(self, what: str) -> int:
+        """How many events of this kind were acknowledged."""
+        return sum(kind == what for _, kind, _ in self.events)
+
+
+@dataclass(slots=True)
+class Caller:
+    """A CMS and the browsers of its readers: asks again, with the same names, until it is answered."""
+
+    base: str
+    ledger: Ledger
+    deadline_s: float = 0.25
+    line: httpx2.AsyncClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+        # There is no TLS; to read the certificates of the machine would cost more than a page.
+        self.line = httpx2.AsyncClient(
+            base_url=self.base, timeout=10, verify=False, limits=limits, headers={"user-agent": BROWSER}
+        )
+
+    async def __aenter__(self) -> Caller:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.line.aclose()
+
+    async def page(self, article: str, *, unit: str | None = None, section: str | None = None) -> Sight:
+        """The page of an article of this name; it has that of its request, too."""
+        asked = {
+            "article": {"html": ARTICLE, "id": article, "section": section},
+            "request_id": article,
+            "unit": unit,
+        }
+        answer, again, spent_s = await self._answered(
+            "POST", "/v1/compose", 200, json=asked, headers={"accept": "application/json"}
+        )
+        sight = sight_of(article, answer)
+        ledger = self.ledger
+        ledger.pages[article] = Told(sight.ads if sight.token else None, again)
+        if unit is not None:
+            ledger.units[article] = unit
+        ledger.slowest_s = max(ledger.slowest_s, spent_s)
+        ledger.late += spent_s > self.deadline_s
+        ledger.altered += not sight.whole
+        ledger.degraded.update(sight.degraded or ["nothing"])
+        return sight
+
+    async def see(self, sight: Sight, ads: Sequence[Ad] | None = None) -> None:
+        """Reports that these ads, else all, were seen, in one batch."""
+        seen = sight.ads if ads is None else tuple(ads)
+        events = [{"type": "view", "slot": ad.slot} for ad in seen]
+        body = json.dumps({"token": sight.token, "id": f"browser-{sight.article}"[:64], "events": events})
+        _, again, _ = await self._answered(
+            "POST", "/v1/events", 204, content=body, headers={"content-type": "text/plain"}
+        )
+        for ad in seen:
+            self.ledger.events[sight.article, "view", ad.slot] = Told((ad,), again)
+
+    async def follow(self, sight: Sight, ad: Ad) -> None:
+        """Clicks on an ad."""
+        _, again, _ = await self._answered("GET", sight.clicks[ad.slot], 302)
+        self.ledger.events[sight.article, "click", ad.slot] = Told((ad,), again)
+
+    async def _answered(
+        self, method: str, path: str, status: int, **what: Any
+    ) -> tuple[httpx2.Response, bool, float]:  # the client's own arguments
+        """The answer, whether one may have left before it, and how long it took."""
+        again = False
+        while True:
+            started = perf_counter()
+            try:
+                answer = await self.line.request(method, path, **what)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout):
+                pass  # nobody was asked
+            except httpx2.TransportError:
+                again = True
+            else:
+                if answer.status_code == status:
+                    return answer, again, perf_counter() - started
+                assert answer.status_code >= 500, (answer.status_code, answer.text)
+                self.ledger.refused += 1
+            await asyncio.sleep(_AGAIN_S)
+
+
+def sight_of(article: str, answer: httpx2.Response) -> Sight:
+    """The page of a JSON answer."""
+    said = answer.json()
+    token = answer.headers.get("adlayout-page-token", "")
+    payload = _payload(token)
+    ads = tuple(Ad(one["id"], one["flight"] or "-", one["creative"]) for one in said["slots"] if one["filled"])
+    signed = tuple(Ad(*ad[:3]) for ad in payload.get("p", ads))
+    clicks = {signed[int(tail.rpartition(".")[2])].slot: tail for tail in _CLICK.findall(said["html"])}
+    return Sight(
+        article=article,
+        ads=ads,
+        token=token,
+        serve=payload.get("i", ""),
+        clicks={slot: f"/v1/click/{tail}" for slot, tail in clicks.items()},
+        degraded=tuple(said["degraded"]),
+        whole=_without_ads(said) == ARTICLE and signed == ads,
+    )
+
+
+def _payload(token: str) -> Any:  # what was signed
+    head = token.partition(".")[0]
+    return json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4))) if head else {}
+
+
+def _without_ads(said: Mapping[str, Any]) -> str:
+    spans = sorted((one["output_start"], one["output_end"]) for one in said["slots"] if one["gap"] is not None)
+    at, kept = said["article_start"], ""
+    for start, end in spans:
+        if start is not None:
+            kept += said["html"][at:start]
+            at = end
+    return kept + str(said["html"][at : said["article_end"]])
+
+
+# What the store has.
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the store counted: totals, days and hours by field, and the entries of its stream."""
+
+    totals: Mapping[str, int]
+    days: Mapping[str, Mapping[str, int]]
+    hours: Mapping[str, Mapping[str, int]]
+    entries: tuple[Mapping[str, Any], ...]
+
+
+def kept(client: redis.Redis, shard: int = 0) -> Kept:
+    """Everything that counts, of one shard."""
+
+    def under(prefix: str) -> dict[str, Mapping[str, int]]:
+        name = keys.key(shard, prefix)
+        found = (key.decode() for key in client.scan_iter(f"{name}*", count=1000))
+        return {key.removeprefix(name): _counts(client, key) for key in found}
+
+    stream: Any = client.xrange(keys.stream(shard))  # the client's replies are untyped
+    entries = tuple(json.loads(fields[b"e"]) for _, fields in stream)
+    return Kept(_counts(client, keys.totals(shard)), under("d:"), under("h:"), entries)
+
+
+def held(client: redis.Redis, field: str, shard: int = 0) -> int:
+    """How much of a total is done and held, as of one moment."""
+    found: Any = client.hmget(keys.totals(shard), [field, f"{field}:h"])  # the client's replies are untyped
+    done, out = (text or b"0" for text in found)
+    return int(done) + sum(int(number) for number in out.split(b"|")[1:])
+
+
+def lasting(client: redis.Redis) -> set[str]:
+    """The keys that never end and should."""
+    names = [key.decode() for key in client.scan_iter("adl:*", count=1000)]
+    return {name for name in names if client.ttl(name) == -1 and name.split(":", 2)[2] not in _LASTING}
+
+
+def _counts(client: redis.Redis, key: str) -> dict[str, int]:
+    found: Any = client.hgetall(key)  # the client's replies are untyped
+    return {name.decode(): int(text) for name, text in found.items() if not name.endswith(b":h")}
+
+
+# One against the other.
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What does not agree: acknowledged and missing, counted more than once, counted as something else than was told,
+    and counters that are not the sum of the stream.
+
+    `open` is what an answer that left and never arrived may have said: nobody can know which of the two was right.
+    """
+
+    lost: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
+    miscounted: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether nothing differs that could have been known."""
+        return not (self.lost or self.doubled or self.other or self.miscounted)
+
+
+def audit(ledger: Ledger, kept: Kept) -> Audit:
+    """Holds what callers were told against the stream, and the stream against the counters."""
+    found: dict[tuple[str, str, str], list[tuple[Ad, ...]]] = {}
+    for entry in kept.entries:
+        ads = tuple(Ad(*ad[:3]) for ad in entry["p"])
+        slot = "" if entry["e"] == "page" else ads[0].slot
+        found.setdefault((entry["a"], entry["e"], slot), []).append(ads)
+    told = {(article, "page", ""): one for article, one in ledger.pages.items()} | ledger.events
+    nameless = {entry["a"] for entry in kept.entries if not entry["i"]}
+    lost: list[str] = []
+    doubled: list[str] = []
+    other: list[str] = []
+    open: list[str] = []
+    for name in told.keys() | found.keys():
+        one, has = told.get(name, Told(None, True)), found.get(name, [])
+        wanted = [] if one.ads is None else [one.ads]
+        text = f"{' '.join(name)}: {has} where {one}"
+        # A click on a page that caches keep has no name under which it could be known again.
+        may_repeat = one.again and name[1] == "click" and name[0] in nameless
+        if has == wanted:
+            continue
+        if len(has) < len(wanted):
+            lost.append(text)
+        elif len(has) > max(1, len(wanted)):
+            (open if may_repeat else doubled).append(text)
+        else:
+            (open if one.again else other).append(text)
+    return Audit(tuple(lost), tuple(doubled), tuple(other), tuple(_miscounted(kept)), tuple(open))
+
+
+def _miscounted(kept: Kept) -> Iterator[str]:
+    totals: Counter[str] = Counter()
+    days: dict[str, Counter[str]] = {}
+    hours: dict[str, Counter[str]] = {}
+    for entry in kept.entries:
+        at = datetime.fromtimestamp(entry["at"] / 1000, UTC)
+        counts = Counter(_totals(entry))
+        totals += counts
+        days.setdefault(f"{at:%Y%m%d}", Counter()).update(counts)
+        hours.setdefault(f"{at:%Y%m%d%H}", Counter()).update(dict(_hours(entry)))
+    yield from _differing("totals", totals, kept.totals)
+    for what, found, has in (("day", days, kept.days), ("hour", hours, kept.hours)):
+        for name in found.keys() | has.keys():
+            yield from _differing(f"{what} {name}", found.get(name, {}), has.get(name, {}))
+
+
+def _totals(entry: Mapping[str, Any]) -> list[str]:
+    return [f"{ad[1]}:{_LETTERS[entry['e']]}" for ad in entry["p"]]
+
+
+def _hours(entry: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    place = [entry[key] or "-" for key in ("l", "v", "d", "s")]
+    for slot, flight, creative, _, gap, _ in entry["p"]:
+        words = [flight, creative, slot, place[0], place[1], "-" if gap is None else str(gap), *place[2:]]
+        yield f"{'|'.join(words)}:{_LETTERS[entry['e']]}", 1
+    if entry["e"] == "page":
+        for letter, number in (("p", 1), ("n", entry["n"]), ("m", len(entry["p"]))):
+            yield f"@{'|'.join(place)}:{letter}", number
+
+
+def _differing(where: str, wanted: Mapping[str, int], has: Mapping[str, int]) -> Iterator[str]:
+    for name in wanted.keys() | has.keys():
+        if wanted.get(name, 0) != has.get(name, 0):
+            yield f"{where} {name}: {has.get(name, 0)} where the stream has {wanted.get(name, 0)}"
+
+
+def passed(kept: Kept, ledger: Ledger, goals: Mapping[str, int], caps: Mapping[str, int]) -> list[str]:
+    """The goals (by field of the totals) and the caps of readers (by flight, as served) that were passed."""
+    counts = Counter(name for entry in kept.entries for name in _totals(entry))
+    units = Counter(
+        (ledger.units.get(entry["a"], ""), ad[1])
+        for entry in kept.entries
+        if entry["e"] == "page"
+        for ad in entry["p"]
+        if ad[1] in caps
+    )
+    over = [f"{name}: {counts[name]} of {most}" for name, most in goals.items() if counts[name] > most]
+    return over + [f"{unit} {flight}: {n} of {caps[flight]}" for (unit, flight), n in units.items() if n > caps[flight]]
+
+
+# The place.
+
+
+def config(to: Path, **settings: object) -> Path:
+    """The shipped config with these settings, under which one address may send whatever a test sends."""
+    directory = copy_config(to)
+    path = directory / "adlayout.yaml"
+    text = path.read_text("utf-8")
+    for name, value in ({"events_per_minute": 1_000_000} | settings).items():
+        text, times = re.subn(rf"^( +{name}: ).*$", rf"\g<1>{value}", text, flags=re.MULTILINE)
+        assert times == 1, name
+    path.write_text(text, "utf-8")
+    return directory
+
+
+def publish(client: redis.Redis, flights: Iterable[Mapping[str, Any]], campaigns: Iterable[Mapping[str, Any]]) -> None:
+    """Replaces the inventory, as any program may: flights name their creatives, which are pictures with a link."""
+    flights = list(flights)
+    ids = sorted({one["id"] for flight in flights for one in flight["creatives"]} | {"house"})
+    creatives = [
+        {
+            "id": id,
+            "kind": "image",
+            "image": {"src": "/a.png"},
+            "formats": ["300x250"],
+            "link": f"https://{id}.example/",
+            "house": id == "house",
+        }
+        for id in ids
+    ]
+    rows = parse_inventory({"campaigns": list(campaigns), "flights": flights, "creatives": creatives})
+    with client.pipeline(transaction=True) as pipe:
+        for key, texts in zip(keys.INVENTORY, (rows.campaigns, rows.flights, rows.creatives), strict=True):
+            pipe.delete(key)
+            for id, text in texts.items():
+                pipe.hset(key, id, text)
+        pipe.incr(keys.REVISION)
+        pipe.execute()
+
+
+def workers(service: Service, number: int = 2) -> dict[int, dict[str, Any]]:
+    """What each worker says of itself, by its process; fewer where not all are there."""
+    found: dict[int, dict[str, Any]] = {}
+    for _ in range(40 * number):
+        try:
+            said = service.readyz()
+        except httpx2.TransportError:
+            break
+        found[said["worker"]] = said
+        if len(found) == number:
+            break
+    return found
+
+
+def is_settled(service: Service, number: int = 2, revision: int | None = None) -> bool:
+    """Whether every worker is ready and has nothing left to be counted."""
+    said = list(workers(service, number).values())
+    return len(said) == number and all(
+        one["status"] == "ready"
+        and one["store"] == "ok"
+        and one["counting"]["waiting"] == 0
+        and revision in (None, one["revision"])
+        for one in said
+    )
+
+
+def comes_to_agree(client: redis.Redis, ledger: Ledger, *, within_s: float = 15) -> Audit:
+    """Waits until the store has what callers were told, and returns how it stands then."""
+    found = Audit()
+
+    def agrees() -> bool:
+        nonlocal found
+        found = audit(ledger, kept(client))
+        return found.exact
+
+    try:
+        wait_until(agrees, within_s=within_s)
+    except (AssertionError, redis.RedisError):
+        found = audit(ledger, kept(client))
+    return found
