@@ -618,6 +618,23 @@ def test_an_end_at_any_moment_ends_it_and_forgets_nothing(bench: Bench, clean_st
     gc.collect()
 
 
+def test_who_was_closed_adopts_nothing_any_more(bench: Bench, server: Server) -> None:
+    left, closed, follower = (bench.counter() for _ in range(3))
+    pages(left, 5)
+    closed.close()
+
+    async def main() -> dict[str, int]:
+        async with running(closed, server.url):
+            left.close()
+            async with running(follower, server.url) as store:
+                await until(lambda: "spool_adopted" in bench.events)
+                await until_empty(follower)
+                return await store.totals()
+
+    server.start()
+    assert asyncio.run(main()) == spring(5)
+
+
 def test_every_key_ends_but_those_that_must_not(bench: Bench, clean_store: str) -> None:
     async def main() -> None:
         counter = bench.counter()

@@ -441,6 +441,9 @@ def test_what_waits_in_memory_can_be_renamed_too(bench: Bench) -> None:
     spool.append(numbered(1, 3))
     assert spool.renew(1) == 2
     assert (spool.waiting, spool.read(2, 9)) == (2, numbered(2, 3))
+    bench.directory.unlink()
+    assert spool.renew(2) == 3
+    assert (spool.waiting, spool.read(3, 9), bench.files()) == (1, numbered(3, 3), [f"{spool.id}.lock"])
 
 
 def test_a_spool_that_cannot_be_read_is_left_to_others(bench: Bench) -> None:
