@@ -16,7 +16,7 @@ from adlayout.rows import Rows
 from adlayout.store import keys
 from adlayout.store.client import Store
 
-from .pages import CAP, DAY_MS, READER, TODAY, ask, asking, attempt, cap, goal, page, view
+from .pages import CAP, DAY_MS, READER, TODAY, T, ask, asking, attempt, cap, goal, page, view
 from .servers import HOST, Cluster, Watched, cluster, wait_until, watched
 
 SHARDS = 3
@@ -117,6 +117,15 @@ async def _until(look: Callable[[], Awaitable[dict[str, int]]]) -> dict[str, int
         await asyncio.sleep(0.001)
 
 
+async def _once_it_answers(call: Callable[[], Awaitable[T]]) -> T:
+    """What the store says as soon as it says anything."""
+    while True:
+        try:
+            return await call()
+        except StoreError:
+            await asyncio.sleep(0.02)
+
+
 async def _send_all(store: Store, shard: int, lines: list[Record]) -> None:
     """Sends every line once it may, from where the store says, until all are applied."""
     position = 0
@@ -131,12 +140,8 @@ async def _send_all(store: Store, shard: int, lines: list[Record]) -> None:
 
 async def _settle(store: Store, lines: list[Record]) -> dict[str, int]:
     """What is counted when all was sent, and sent again from where a new primary wants it."""
-    while True:
-        try:
-            await asyncio.gather(*(_send_all(store, shard, lines) for shard in range(store.shards)))
-            return await store.totals()
-        except StoreError:
-            await asyncio.sleep(0.02)
+    await asyncio.gather(*(_send_all(store, shard, lines) for shard in range(store.shards)))
+    return await _once_it_answers(store.totals)
 
 
 @pytest.mark.timeout(120)
@@ -169,23 +174,15 @@ def test_lines_that_a_new_primary_never_saw_are_sent_again(mine: Cluster) -> Non
         primary.kill()
         replica.send(signal.SIGCONT)
         wait_until(lambda: mine.primary_of(keys.totals(1)).port == replica.port)
-        position = await _position(store, lines)
+        answer = await _once_it_answers(lambda: store.record(1, "spool", 21, []))
         await _send_all(store, 1, lines)
-        return position, await store.totals()
+        return answer.position, await store.totals()
 
     assert ask(mine.url, lose, shards=SHARDS, timeout_ms=1000) == (10, {"spring:v": 20})
 
 
 def _slot(one: Any) -> int:
     return int(one.ask("CLUSTER", "KEYSLOT", keys.totals(1)))
-
-
-async def _position(store: Store, lines: list[Record]) -> int:
-    while True:
-        try:
-            return (await store.record(1, "spool", len(lines) + 1, [])).position
-        except StoreError:
-            await asyncio.sleep(0.02)
 
 
 @pytest.mark.timeout(120)
@@ -234,17 +231,19 @@ def test_a_primary_that_was_demoted_takes_nothing_and_the_new_one_is_found(guard
         # As the sentinel will, some time.
         guarded.primary.ask("REPLICAOF", HOST, guarded.replica.port)
         wait_until(lambda: b"role:slave" in _replication(guarded.primary))
-        return await _until_it_answers(store), (await store.health()).role
+        answer = await _once_it_answers(lambda: store.reserve(asking(attempt(goal(5)))))
+        return len(answer.picks), (await store.health()).role
 
     assert ask(guarded.url, through_a_pause, timeout_ms=1000, page_timeout_ms=1000) == (1, "master")
 
 
-async def _until_it_answers(store: Store) -> int:
-    while True:
-        try:
-            return len((await store.reserve(asking(attempt(goal(5))))).picks)
-        except StoreError:
-            await asyncio.sleep(0.02)
+def test_a_sentinel_may_want_a_name_and_a_password(guarded: Watched) -> None:
+    guarded.sentinel.ask("ACL", "SETUSER", "watcher", "on", ">secret", "+@all")
+    login = "sentinel_username=watcher&sentinel_password=secret"
+    guarded.sentinel.ask("ACL", "SETUSER", "default", "off")
+    assert ask(f"{guarded.url}?{login}", Store.revision) == 0
+    with pytest.raises(StoreError, match=r"No master found for 'main' : network:\w+, auth:AuthenticationError$"):
+        ask(guarded.url, Store.revision)
 
 
 @pytest.mark.parametrize("url", ["redis+cluster://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/main"])

@@ -292,6 +292,13 @@ def test_a_day_and_an_hour_end_as_they_must(clean_store: str, raw: redis.Redis) 
     assert 0 < raw.pttl(keys.happened(0, "page1")) <= 9000
 
 
+def test_what_is_no_number_is_no_count(clean_store: str, raw: redis.Redis) -> None:
+    now = int(time.time() * 1000) // HOLD_MS
+    raw.hset(keys.totals(0), mapping={"a:v": "x", "b:v": "-1", "c:v": "3", "c:v:h": "1|2", "d:v:h": f"{now}|2|0"})
+    assert ask(clean_store, Store.totals) == {"c:v": 3}
+    assert ask(clean_store, Store.held) == {"d:v": 2}
+
+
 def test_counts_are_only_raised(clean_store: str, raw: redis.Redis) -> None:
     record(clean_store, 1, *[view(NOON)] * 5)
     true = {"f": {"spring:v": 4, "spring:s": 9}, f"d:{DAY}": {"spring:v": 7}, "d:20261123": {"spring:v": 1}}

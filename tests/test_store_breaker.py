@@ -110,5 +110,5 @@ def test_a_try_that_never_ends_is_followed_by_another(asked: Asked) -> None:
 
 def test_who_is_not_let_through_is_told_why(asked: Asked) -> None:
     fail(asked, 5)
-    with pytest.raises(StoreTimeout, match=r"^gone \(not asked again for 2\.0 s\)$"), asked.breaker.guard():
-        pass
+    with pytest.raises(StoreTimeout, match=r"^gone \(not asked again for 2\.0 s\)$"):
+        asked.breaker.guard().__enter__()

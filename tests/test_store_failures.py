@@ -199,6 +199,17 @@ def test_a_bad_line_is_a_store_error_and_a_good_one_works_again(clean_store: str
         assert ask(bad.url, lambda store: through(store, bad), timeout_ms=150, page_timeout_ms=150) in {0, 1}
 
 
+@pytest.mark.parametrize("fault", [Fault.DRIP, Fault.SLOW])
+def test_an_answer_that_comes_late_but_in_time_is_one(mine: Server, fault: Fault) -> None:
+    async def through(store: Store, bad: Any) -> int:
+        await store.revision()
+        bad.fault = fault
+        return await store.revision()
+
+    with line(mine.url) as bad:
+        assert ask(bad.url, lambda store: through(store, bad)) == 0
+
+
 def test_a_page_that_is_given_up_takes_no_answer_of_another(clean_store: str) -> None:
     """Callers go away at any moment; who comes next on their connection is told what he asked."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -12,6 +13,8 @@ from redis.exceptions import TimeoutError as RedisTimeout
 
 from adlayout.errors import StoreError, StoreTimeout
 
+# Where no sentinel helps, each is told of by all that its client is made of.
+_CLIENTS: Final = re.compile(r"<redis\.asyncio\.client\.Redis\(.*?\)>\)>\)> - ")
 _ABSENCES: Final = (RedisConnectionError, RedisClusterException, ClusterError, OSError)
 _FAULTS: Final = (RedisError, RedisClusterException, OSError, ValueError, TypeError, LookupError, AttributeError)
 
@@ -29,7 +32,7 @@ def store_faults(where: str, what: str) -> Iterator[None]:
     except _FAULTS as exc:
         if _timed_out(exc):
             raise StoreTimeout(f"{where}: {what} in time") from exc
-        raise StoreError(f"{where}: {what}: {exc}") from exc
+        raise StoreError(f"{where}: {what}: {_CLIENTS.sub('', str(exc))}") from exc
 
 
 def is_absence(exc: StoreError) -> bool:
