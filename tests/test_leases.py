@@ -164,6 +164,23 @@ def test_a_dealer_that_pauses_anywhere_raises_nothing_on_old_knowledge(clean_sto
     assert ask(clean_store, Store.held, shards=SHARDS)[FIELD] <= 30
 
 
+def test_no_two_dealers_have_one_stamp(clean_store: str) -> None:
+    async def many(store: Store) -> list[int]:
+        dealers = [Dealer(store._bulk, SHARDS, 60_000, TODAY) for _ in range(50)]
+        return [stamp for _, stamp in await asyncio.gather(*(one._look([goal(9)]) for one in dealers))]
+
+    assert len(set(ask(clean_store, many, shards=SHARDS))) == 50
+
+
+def test_stamps_grow_though_the_clock_does_not(clean_store: str) -> None:
+    ahead = 10**16 // 2
+    with redis.Redis.from_url(clean_store) as client:
+        client.hset(keys.leases(0), "@stamp", ahead)
+    rebalance(clean_store, goal(9))
+    with redis.Redis.from_url(clean_store, decode_responses=True) as client:
+        assert str(client.hget(keys.leases(1), FIELD)).split("|")[1] == str(ahead + 1)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_many_dealers_and_pages_at_once_never_pass_a_budget(clean_store: str, seed: int) -> None:
     chance, limit = random.Random(seed), goal(120)  # noqa: S311 (which page comes when)

@@ -161,7 +161,8 @@ def test_a_window_that_is_over_counts_nothing(clean_store: str, raw: redis.Redis
 
 
 def test_who_has_no_key_has_no_room_in_a_readers_cap(clean_store: str) -> None:
-    assert picks(clean_store, attempt(cap(9)), attempt(creative="b")) == ["s1=b"]
+    answer = reserve(clean_store, attempt(cap(9)), attempt(creative="b"), why=True)
+    assert (answer.picks, answer.refused) == ((("s1", "b", "spring"),), (Refused(0, 0, 0),))
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@
 -- A shard's part of each budget. See leases.py for why the order of its three steps keeps their sum within the budget.
 -- KEYS: leases, totals, day.
 -- ARGV[1], JSON: step, shards, shard, day, oldest (the first day that is kept), hold_ms, stamp and budgets, each {ledger, field, most, number}.
---   look: changes nothing. stamp: lowers each lease to its number, but not below what is spent of it, and marks it.
+--   look: changes no lease. stamp: lowers each lease to its number, but not below what is spent of it, and marks it.
 --   raise: sets each lease that still bears the stamp to its number.
 -- Returns for each budget its lease and what is spent of it, done and held; `stamp` and `raise` return lease -1 where
--- another's stamp forbids. After `look` the server's time in microseconds stands at the end.
+-- another's stamp forbids. After `look` a stamp that shard 0 gives to nobody else stands at the end, 0 in other shards.
 local ask = cjson.decode(ARGV[1])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -54,7 +54,16 @@ for at, budget in ipairs(ask.budgets) do
   end
   answer[at] = { lease, used }
 end
-if ask.step == 'look' then answer[#answer + 1] = string.format('%.0f', time[1] * 1000000 + time[2]) end
+if ask.step == 'look' then
+  local given = 0
+  if ask.shard == 0 then
+    -- By the clock too, so that stamps go on growing where the last ones were lost with a server.
+    local last = tonumber(redis.call('HGET', KEYS[1], '@stamp') or '0') or 0
+    given = math.max(last + 1, time[1] * 1000000 + time[2])
+    redis.call('HSET', KEYS[1], '@stamp', string.format('%.0f', given))
+  end
+  answer[#answer + 1] = string.format('%.0f', given)
+end
 if ask.step == 'stamp' then
   -- A day that is over has no budget any more.
   for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do

@@ -69,7 +69,6 @@ class Dealer:
         answers = await asyncio.gather(
             *(self._step("look", shard, budgets, [0] * len(budgets), 0) for shard in range(self.shards))
         )
-        # By the clocks of the servers, so that a stamp is newer than any before it even where one was lost.
         stamp = max(int(answer.pop()) for answer in answers)
         return _by_budget(answers), stamp
 

@@ -44,7 +44,7 @@ local function budget(ledger, field)
   if found then return found end
   local key = keys[ledger]
   -- Whoever has no key of a reader has no room in his budgets either.
-  if not key then return { counted = math.huge } end
+  if not key then return { counted = 0, closed = true } end
   local at, newest, older = holds(redis.call('HGET', key, field .. ':h'))
   found = { key = key, field = field, at = at, newest = newest, older = older, fresh = 0, counted = newest + older }
   if ledger == 'u' then
@@ -82,7 +82,7 @@ local function has_room(number, limits, wanted)
   for at, limit in ipairs(limits) do
     local ledger, field, most = limit[1], limit[2], limit[3]
     local found = budget(ledger, field)
-    if found.counted + wanted > most_here(ledger, field, most) then
+    if found.closed or found.counted + wanted > most_here(ledger, field, most) then
       room = false
       if not ask.why then return false end
       refused[#refused + 1] = { number - 1, at - 1, found.counted, found.ends or null }
