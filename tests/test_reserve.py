@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from adlayout.counts import Attempt, Limit, Reader, Refused, Reserved
+from adlayout.counts import Attempt, Ledger, Limit, Reader, Refused, Reserved
 from adlayout.errors import StoreError
 from adlayout.rows import Rows
 from adlayout.store import keys
@@ -244,3 +246,70 @@ def test_a_cap_that_was_held_and_counted_lasts_as_long_as_its_window(clean_store
     assert picks(clean_store, attempt(cap(1)), reader=READER) == []
     assert list(raw.hgetall(keys.reader(0, READER.now))) == [CAP]
     assert DAY_MS - 60_000 < raw.pttl(keys.reader(0, READER.now)) <= DAY_MS
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+LIMITS = st.lists(
+    st.builds(
+        lambda make, most, field: make(most, field),
+        st.sampled_from([goal, daily, cap]),
+        st.integers(0, 4),
+        st.sampled_from(["x:v", "y:v"]),
+    ),
+    max_size=2,
+    unique_by=lambda limit: (limit.ledger, limit.field),
+)
+ATTEMPTS = st.builds(
+    Attempt,
+    st.lists(st.tuples(NAMES, NAMES), min_size=1, max_size=2, unique_by=(lambda f: f[0], lambda f: f[1])).map(tuple),
+    st.sampled_from(["x", "y", None]),
+    st.booleans(),
+    st.lists(st.sampled_from(["cars", "food"]), max_size=2, unique=True).map(tuple),
+    st.lists(st.tuples(st.sampled_from(["p", "q"]), st.integers(0, 3)), max_size=1).map(tuple),
+    LIMITS.map(tuple),
+)
+
+
+class Page:
+    """The rules of `counts.Attempt`, said once more: what a page of such attempts holds."""
+
+    def __init__(self, done: int) -> None:
+        self.done = done
+        self.picks: list[tuple[str, str, str | None]] = []
+        self.taken: list[Attempt] = []
+
+    def attempt(self, one: Attempt) -> None:
+        if self._fits(one) and all(self._room(limit, len(one.fills)) for limit in one.limits):
+            self.taken.append(one)
+            self.picks += [(slot, creative, one.flight) for slot, creative in one.fills]
+
+    def _fits(self, one: Attempt) -> bool:
+        slots, creatives = {pick[0] for pick in self.picks}, {pick[1] for pick in self.picks}
+        rivals = {label for other in self.taken if other.flight != one.flight for label in other.labels}
+        free = not any(slot in slots or (one.once and creative in creatives) for slot, creative in one.fills)
+        return free and not rivals & set(one.labels) and all(self._below(*cap, len(one.fills)) for cap in one.page_caps)
+
+    def _below(self, key: str, most: int, wanted: int) -> bool:
+        return (
+            wanted + sum(len(other.fills) for other in self.taken for cap in other.page_caps if cap[0] == key) <= most
+        )
+
+    def _room(self, limit: Limit, wanted: int) -> bool:
+        done = self.done if limit.ledger is Ledger.TOTAL else 0
+        same = [other for other in self.taken for held in other.limits if held[:2] == limit[:2]]
+        return done + wanted + sum(len(other.fills) for other in same) <= limit.most
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(attempts=st.lists(ATTEMPTS, max_size=6), done=st.integers(0, 2))
+def test_what_is_admitted_is_what_the_rules_say(clean_store: str, attempts: list[Attempt], done: int) -> None:
+    async def afresh(store: Store) -> Reserved:
+        with redis.Redis.from_url(clean_store) as client:
+            client.flushall()
+        await store.raise_to(0, {"f": {"x:v": done, "y:v": done}})
+        return await store.reserve(asking(*attempts, reader=READER))
+
+    expected = Page(done)
+    for one in attempts:
+        expected.attempt(one)
+    assert ask(clean_store, afresh).picks == tuple(expected.picks)
