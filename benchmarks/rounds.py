@@ -40,7 +40,6 @@ from adlayout.store import keys
 from tests.servers import Fault, Line, Server, free_port, line, server
 from tests.story.ledger import (
     Audit,
-    Caller,
     Ledger,
     audit,
     config,
@@ -49,15 +48,13 @@ from tests.story.ledger import (
     lasting,
     passed,
     publish,
+    traffic,
     workers,
 )
 from tests.story.newsroom import Service, start, wait_until
 
-CALLERS = 6
-READERS = 5
 GOAL, VIEWS, CAP = 30, 40, 3
 FAULT_S = 1.0
-HURRY_S = 0.2
 SETTLE_S = 40.0
 # A ring is looked through after ten seconds: only then does a worker hear of what the store forgot while nobody asks.
 AGREE_S = 20.0
@@ -220,38 +217,9 @@ class Goals:
             {"id": "capped", "campaign": "capped", "creatives": [{"id": "k"}], **asap},
             {"id": "open", "campaign": "goals", "creatives": [{"id": "a"}, {"id": "b"}]},
         ]
-        capped = {"id": "capped", "frequency_caps": [{"max": CAP, "per": "day"}]}
+        capped = {"id": "capped", "frequency_caps": [{"max": CAP, "per": "day", "event": "served"}]}
         publish(client, flights, [{"id": "goals"}, capped])
         return int(client.get(keys.REVISION) or 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """When callers stop, and when they ask without a pause: so that something is always on its way when it fails."""
-
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    hurry: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def rest(self, least_s: float, most_s: float, rng: random.Random) -> None:
-        if not self.hurry.is_set():
-            await asyncio.sleep(rng.uniform(least_s, most_s))
-
-
-async def browse(caller: Caller, names: Iterator[str], rng: random.Random, pace: Pace) -> None:
-    """Pages, what is seen of them and followed, some of it reported twice at once, until it is over."""
-    while not pace.over.is_set():
-        name = next(names)
-        sport = rng.random() < 0.6
-        unit = f"{name.split('-')[0]}-reader-{rng.randrange(READERS)}" if sport else None
-        sight = await caller.page(name, unit=unit, section="sport" if sport else None)
-        await pace.rest(0, 0.02, rng)
-        if sight.token and sight.ads and rng.random() < 0.9:
-            await asyncio.gather(*(caller.see(sight) for _ in range(rng.choice((1, 1, 2)))))
-        if sight.serve or rng.random() < 0.5:
-            for ad in sight.ads:
-                if ad.slot in sight.clicks and rng.random() < 0.2:
-                    await caller.follow(sight, ad)
-        await pace.rest(0.06, 0.16, rng)
 
 
 @dataclass(slots=True)
@@ -297,28 +265,14 @@ class Rounds:
         with self.house.client() as client:
             revision = self.goals.publish(client, number)
         await asyncio.to_thread(self._ready, revision)
-        await self._traffic(number, name, ledger)
+        own = random.Random(self.rng.random())  # noqa: S311 (chance, no secrets)
+        await traffic(self.house.service.base, ledger, str(number), own, partial(FAULTS[name], self.house))
         self.whole.pages |= ledger.pages
         self.whole.events |= ledger.events
         self.whole.units |= ledger.units
         await asyncio.to_thread(self._settled, f"round {number} {name}")
         found, over = await asyncio.to_thread(self._agreed)
         self._note(name, ledger, found, over)
-
-    async def _traffic(self, number: int, name: str, ledger: Ledger) -> None:
-        names = (f"{number}-{at}" for at in count())
-        pace = Pace()
-        async with Caller(self.house.service.base, ledger) as caller, asyncio.TaskGroup() as tasks:
-            for _ in range(CALLERS):
-                own = random.Random(self.rng.random())  # noqa: S311 (chance, no secrets)
-                tasks.create_task(browse(caller, names, own, pace))
-            await asyncio.sleep(self.rng.uniform(0.1, 0.8))
-            pace.hurry.set()
-            asyncio.get_running_loop().call_later(HURRY_S, pace.hurry.clear)
-            await asyncio.sleep(self.rng.uniform(0, HURRY_S))
-            await asyncio.to_thread(FAULTS[name], self.house)
-            await asyncio.sleep(self.rng.uniform(0.2, 0.6))
-            pace.over.set()
 
     def _ready(self, revision: int) -> None:
         wait_until(lambda: is_settled(self.house.service, revision=revision), within_s=SETTLE_S)

@@ -7,10 +7,12 @@ import base64
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
+from random import Random
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -26,6 +28,8 @@ ARTICLE = "<h1>On the hill</h1>\r\n" + "".join(f"<p>Paragraph {n} says a little 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 _CLICK = re.compile(r"/v1/click/([\w.-]+)")
 _AGAIN_S = 0.05
+_CALLERS, _READERS = 6, 5
+_HURRY_S = 0.2
 _LETTERS = {"page": "s", "view": "v", "click": "c"}
 # What a store may keep for ever: totals, the stream, and how often the inventory was published, with it.
 _LASTING = {"f", "ev", "l", "rev", "inv:campaigns", "inv:flights", "inv:creatives"}
@@ -88,6 +92,7 @@ class Caller:
     base: str
     ledger: Ledger
     deadline_s: float = 0.25
+    timeout_ms: int | None = None
     line: httpx2.AsyncClient = field(init=False)
 
     def __post_init__(self) -> None:
@@ -109,6 +114,7 @@ class Caller:
             "article": {"html": ARTICLE, "id": article, "section": section},
             "request_id": article,
             "unit": unit,
+            "timeout_ms": self.timeout_ms,
         }
         answer, again, spent_s = await self._answered(
             "POST", "/v1/compose", 200, json=asked, headers={"accept": "application/json"}
@@ -159,6 +165,51 @@ class Caller:
                 assert answer.status_code >= 500, (answer.status_code, answer.text)
                 self.ledger.refused += 1
             await asyncio.sleep(_AGAIN_S)
+
+
+async def traffic(base: str, ledger: Ledger, name: str, rng: Random, meanwhile: Callable[[], object]) -> None:
+    """Callers ask for pages of this name and report what is seen and followed, and at some moment something happens."""
+    names = (f"{name}-{at}" for at in count())
+    pace = _Pace()
+    async with Caller(base, ledger) as caller, asyncio.TaskGroup() as tasks:
+        for _ in range(_CALLERS):
+            tasks.create_task(_browse(caller, names, Random(rng.random()), pace))  # noqa: S311 (chance, no secrets)
+        await asyncio.sleep(rng.uniform(0.1, 0.8))
+        pace.hurry.set()
+        asyncio.get_running_loop().call_later(_HURRY_S, pace.hurry.clear)
+        await asyncio.sleep(rng.uniform(0, _HURRY_S))
+        await asyncio.to_thread(meanwhile)
+        await asyncio.sleep(rng.uniform(0.2, 0.6))
+        pace.over.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """When callers stop, and when they ask without a pause: so that something is always on its way when it fails."""
+
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def rest(self, least_s: float, most_s: float, rng: Random) -> None:
+        if not self.hurry.is_set():
+            await asyncio.sleep(rng.uniform(least_s, most_s))
+
+
+async def _browse(caller: Caller, names: Iterator[str], rng: Random, pace: _Pace) -> None:
+    """Pages, what is seen of them and followed, some of it reported twice at once, until it is over."""
+    while not pace.over.is_set():
+        name = next(names)
+        sport = rng.random() < 0.6
+        unit = f"{name.split('-')[0]}-reader-{rng.randrange(_READERS)}" if sport else None
+        sight = await caller.page(name, unit=unit, section="sport" if sport else None)
+        await pace.rest(0, 0.02, rng)
+        if sight.token and sight.ads and rng.random() < 0.9:
+            await asyncio.gather(*(caller.see(sight) for _ in range(rng.choice((1, 1, 2)))))
+        if sight.serve or rng.random() < 0.5:
+            for ad in sight.ads:
+                if ad.slot in sight.clicks and rng.random() < 0.2:
+                    await caller.follow(sight, ad)
+        await pace.rest(0.06, 0.16, rng)
 
 
 def sight_of(article: str, answer: httpx2.Response) -> Sight:
