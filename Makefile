@@ -53,6 +53,9 @@ place: $(STAMP)  ## placing ads in new articles beside what lxml takes to parse 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check lxml
 	$(BIN)/python benchmarks/place_bench.py $(ARGS)
 
+flights: $(STAMP)  ## what a page's decisions cost with 10, 1,000 and 10,000 flights
+	$(BIN)/python benchmarks/flights_bench.py $(ARGS)
+
 image:  ## the container image
 	docker build -t adlayout .
 

@@ -6,23 +6,24 @@ Knows no article and no markup; everything but `ask` is pure.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from hashlib import blake2b
 from secrets import token_hex
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from adlayout.config.settings import Settings, Site
 from adlayout.counts import NO_FLIGHT, Asking, Event, Reader, shard_of
-from adlayout.decision.draft import FREE, Conditions, Draft, draft
+from adlayout.decision.draft import Conditions, Draft, draft
 from adlayout.decision.explain import Passed, explain
 from adlayout.decision.inventory import Inventory
 from adlayout.decision.settle import Outcome, Settled, Word, settle
 from adlayout.decision.shortlist import shortlist
 from adlayout.decision.targeting import PageFacts
+from adlayout.decision.turns import AT_START, Standing
 from adlayout.errors import StoreError, StoreTimeout
 from adlayout.events.token import Ad, Signed, Signer, Ticket
 from adlayout.model import Degraded, Filled, Request, Slot
@@ -31,28 +32,18 @@ from adlayout.privacy.readers import reader
 from adlayout.store.client import Store
 
 
-class Delivered(Protocol):
-    """How far flights are delivered: see `Conditions`."""
-
-    @property
-    def rates(self) -> Mapping[str, float]: ...
-
-    @property
-    def spent(self) -> Mapping[str, tuple[str, str, str]]: ...
-
-
 @dataclass(slots=True)
 class Books:
     """What a page needs so that its ads count: who keeps budgets and signs tokens, and how far flights are delivered.
 
-    `delivery` changes as the background learns more; `ahead` is how far the store's clock is ahead of ours.
+    `standing` changes as the background learns more; `ahead` is how far the store's clock is ahead of ours.
     """
 
     store: Store
     signer: Signer
     secrets: tuple[str, ...]
     settings: Settings
-    delivery: Delivered = FREE
+    standing: Standing = AT_START
     ahead: Callable[[], timedelta] = timedelta
 
     @property
@@ -104,14 +95,12 @@ def question(request: Request, scene: Scene, slots: Sequence[Slot], *, books: Bo
     if not permits.personalise:
         facts = facts.without_reader()
     seed = request.seed or request.request_id or token_hex(8)
-    delivery = books.delivery if books else FREE
     conditions = Conditions(
         seed=seed,
         # Where nothing is counted, nobody has seen anything yet.
         reader=known is not None or books is None,
         withheld=request.unit is not None and known is None,
-        rates=delivery.rates,
-        spent=delivery.spent,
+        standing=books.standing if books else AT_START,
     )
     drafted = draft(shortlist(scene.inventory, slots, facts, now=now, seed=seed), conditions)
     told = bool(facts.country or facts.kv)

@@ -11,7 +11,6 @@ from typing import Final, Protocol
 from adlayout.config.fields import zone
 from adlayout.config.settings import Settings
 from adlayout.counts import Event, Ledger, Limit
-from adlayout.deciding import Delivered
 from adlayout.decision.inventory import EMPTY, Flight, Inventory
 from adlayout.decision.limits import counted_event
 from adlayout.decision.pacing import Clock, Counted, Pace, click_rate, spent, steer
@@ -39,7 +38,7 @@ class Delivery:
 class Holder(Protocol):
     """Whoever shows pages how far flights are delivered."""
 
-    delivery: Delivered
+    delivery: Delivery
 
 
 async def keep_delivery(holder: Holder, store: Store, shelf: Shelf, settings: Settings, *, log: Log) -> None:

@@ -16,8 +16,6 @@ import pytest
 import redis
 
 from adlayout.config.settings import Counting, Pacing, Settings, Site
-from adlayout.deciding import Delivered
-from adlayout.decision.draft import FREE
 from adlayout.decision.files import parse_inventory
 from adlayout.decision.inventory import read_inventory
 from adlayout.delivery import Delivery, keep_delivery
@@ -53,7 +51,7 @@ class Desk:
     """Whoever shows pages how far flights are delivered, with what was logged."""
 
     shelf: Shelf = field(default_factory=Shelf)
-    delivery: Delivered = FREE
+    delivery: Delivery = field(default_factory=Delivery)
     lines: list[str] = field(default_factory=list)
     every_s: float = 0.05
 
@@ -207,4 +205,8 @@ def leases_of(url: str) -> dict[str, list[int]]:
     """What each shard may spend, by budget."""
     with redis.Redis.from_url(url, decode_responses=True) as client:
         told = [client.hgetall(keys.leases(shard)) for shard in range(2)]
-    return {name: [int(one[name].partition("|")[0]) for one in told if name in one] for name in sorted(told[0])}
+    return {
+        name: [int(one[name].partition("|")[0]) for one in told if name in one]
+        for name in sorted(told[0])
+        if ":" in name
+    }

@@ -23,6 +23,7 @@ from adlayout.decision.reasons import FlightReason
 from adlayout.decision.settle import Outcome, Settled, Word, settle
 from adlayout.decision.shortlist import shortlist
 from adlayout.decision.targeting import PageFacts
+from adlayout.decision.turns import AT_START, Standing
 from adlayout.model import Filled, Slot, SlotStyle
 from adlayout.rows import Rows
 from adlayout.store.client import Store
@@ -58,9 +59,16 @@ TWO = slots("300x250", "300x250")
 ONE = TWO[:1]
 
 
-def drafted(inventory: Inventory, page: Sequence[Slot] = ONE, *, seed: str = "s", **conditions: Any) -> Draft:
+def drafted(
+    inventory: Inventory,
+    page: Sequence[Slot] = ONE,
+    *,
+    seed: str = "s",
+    standing: Standing = AT_START,
+    **conditions: bool,
+) -> Draft:
     lists = shortlist(inventory, page, NOBODY, now=NOW, seed=seed)
-    return draft(lists, Conditions(seed, **conditions))
+    return draft(lists, Conditions(seed, standing=standing, **conditions))
 
 
 def stands(page: Draft, outcome: Outcome = Word.GRANTED) -> list[str | None]:
@@ -314,7 +322,8 @@ def test_what_is_known_of_clicks_moves_those_that_are_paid_by_them() -> None:
 
 def test_a_flight_ahead_of_its_pace_lets_pages_pass() -> None:
     inventory = stock([image("a"), image("h", house=True)], [flight("a", daily_cap=1000)])
-    pages = [drafted(inventory, seed=str(n), rates={"a": 0.25}) for n in range(4000)]
+    standing = Standing({"a": 0.25})
+    pages = [drafted(inventory, seed=str(n), standing=standing) for n in range(4000)]
     share = sum(stands(page) == ["a"] for page in pages) / len(pages)
     assert share == pytest.approx(0.25, abs=0.03)
     waits = next(page for page in pages if stands(page) == ["h"])
@@ -323,7 +332,7 @@ def test_a_flight_ahead_of_its_pace_lets_pages_pass() -> None:
 
 def test_a_flight_that_is_spent_is_not_tried_and_says_its_figures() -> None:
     inventory = stock([image("a")], [flight("a", daily_cap=7)])
-    page = drafted(inventory, spent={"a": ("daily_cap", "at most 7 today", "7/7 today")})
+    page = drafted(inventory, standing=Standing(spent={"a": ("daily_cap", "at most 7 today", "7/7 today")}))
     assert (page.asks, stands(page)) == (False, [None])
     assert reasons(inventory, page) == [{"a": Passed("a", FlightReason.DAILY_CAP, "at most 7 today", "7/7 today")}]
 
@@ -421,3 +430,53 @@ def test_the_store_keeps_the_rules_of_a_page_as_the_page_does(pages: list[Draft]
 
 def _roomy(attempt: Attempt) -> tuple[Limit, ...]:
     return tuple(limit._replace(most=10**9) for limit in attempt.limits)
+
+
+@pytest.mark.parametrize("rates", [{"a": 0.9, "b": 0.3, "c": 0.01, "d": 1e-9, "e": 1.0, "f": 0.5, "g": 0.25}])
+def test_each_flight_takes_its_turn_at_its_own_rate(rates: dict[str, float]) -> None:
+    standing = Standing(rates)
+    found = Counter(flight for n in range(20_000) for flight in standing.taking(str(n)))
+    assert {flight: found[flight] / 20_000 for flight in rates} == pytest.approx(rates, abs=0.011)
+
+
+def test_turns_are_taken_apart_from_each_other() -> None:
+    standing = Standing(dict.fromkeys("abcdefgh", 0.5))
+    pages = [standing.taking(str(n)) for n in range(20_000)]
+    assert sum({"a", "b"} <= page for page in pages) / 20_000 == pytest.approx(0.25, abs=0.01)
+    assert sum("a" in page and "h" not in page for page in pages) / 20_000 == pytest.approx(0.25, abs=0.01)
+
+
+def test_those_who_take_their_turn_are_drawn_by_weight_with_the_others() -> None:
+    capped = {"daily_cap": 1000}
+    flights = [flight("a", weight=3, **capped), flight("b", weight=2, **capped), flight("c", weight=5)]
+    inventory = stock([image(id) for id in "abc"], flights)
+    standing = Standing({"a": 0.5, "b": 0.999999})
+    found = Counter(stands(drafted(inventory, seed=str(n), standing=standing))[0] for n in range(20_000))
+    with_a = {"a": 0.3, "b": 0.2, "c": 0.5}
+    without_a = {"a": 0.0, "b": 2 / 7, "c": 5 / 7}
+    assert chi_squared(found, {id: (with_a[id] + without_a[id]) / 2 for id in "abc"}) < 13.8
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_page_tries_few_of_many_flights_with_limits_and_then_those_without(known: bool) -> None:
+    """Whoever asks the store is tried a few times only; a reader who is not known costs no more."""
+    caps = {"frequency_caps": [{"max": 1, "per": "day"}]}
+    flights = [*(flight(f"f{n}", **caps) for n in range(2000)), flight("plain")]
+    inventory = stock([image(row["id"]) for row in flights], flights)
+    page = drafted(inventory, slots(*["300x250"] * 8), reader=known)
+    assert len(page.attempts) <= 6 * 8
+    assert stands(page, reserved())[0] == "plain"
+
+
+def test_flights_that_are_done_are_not_drawn_however_many() -> None:
+    flights = [*(flight(f"f{n}", daily_cap=9) for n in range(2000)), flight("plain")]
+    inventory = stock([image(row["id"]) for row in flights], flights)
+    done = {f"f{n}": ("daily_cap", "at most 9 today", "9/9 today") for n in range(2000)}
+    page = drafted(inventory, standing=Standing(spent=done))
+    assert ([tried.attempt.flight for tried in page.attempts], page.asks) == (["plain"], False)
+
+
+def test_flights_that_all_share_a_label_leave_the_other_slots_to_the_next_tier() -> None:
+    flights = [*(flight(f"f{n}", labels=["cars"]) for n in range(2000)), flight("late", line_item_type="bulk")]
+    inventory = stock([image(row["id"]) for row in flights], flights)
+    assert stands(drafted(inventory, TWO))[1] == "late"

@@ -255,9 +255,12 @@ def of_an_inventory(newsroom: Newsroom, write: Callable[[Publisher], Awaitable[o
         asyncio.run(asked_once(server.url, main))
 
 
+JSON = (b"content-type", b"application/json")
+
+
 def asked_with(query: bytes) -> StarletteRequest:
     """A request with nothing in its body."""
-    return StarletteRequest({"type": "http", "query_string": query, "headers": []}, nothing_more)
+    return StarletteRequest({"type": "http", "query_string": query, "headers": [JSON]}, nothing_more)
 
 
 RAISED: Mapping[type[AdlayoutError], Callable[[Newsroom], object]] = {

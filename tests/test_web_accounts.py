@@ -73,7 +73,7 @@ def test_the_secrets_of_the_settings_come_before_that_of_the_disk(tmp_path: Path
 def test_what_is_learnt_of_clicks_reaches_the_shelf(tmp_path: Path) -> None:
     accounts = open_accounts(SETTINGS, Shelf(), Store("unix:///nowhere"), closet(tmp_path, "one"))
     accounts.delivery = Delivery(rates={"f": 0.5}, ctr={"g": 0.01})
-    assert (accounts.books.delivery.rates, accounts.delivery.rates, accounts.shelf.ctr) == (
+    assert (accounts.books.standing.rates, accounts.delivery.rates, accounts.shelf.ctr) == (
         {"f": 0.5},
         {"f": 0.5},
         {"g": 0.01},

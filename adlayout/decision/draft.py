@@ -7,20 +7,24 @@ which of the attempts may stand; the page's own rules are kept there and here al
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, NamedTuple
 
 from adlayout.counts import Attempt
 from adlayout.decision.board import Board
-from adlayout.decision.draw import numbers
 from adlayout.decision.field import Candidate, Rank, Tier
 from adlayout.decision.limits import Rules
 from adlayout.decision.roadblock import together
 from adlayout.decision.shortlist import Shortlist, tiers
+from adlayout.decision.turns import AT_START, Standing
+from adlayout.decision.view import view_of
 
 # So many candidates of a slot may wait for the store's word; those behind them are tried where it refuses all.
 _MOST_DOUBTFUL: Final = 5
+# A page may refuse all of a tier, where they share a label: after so many it is left to the next tier.
+MOST_DRAWN: Final = 300
 _NO_RULES: Final = Rules()
 
 
@@ -28,27 +32,14 @@ _NO_RULES: Final = Rules()
 class Conditions:
     """What a page's flights must know beside the page: whether its reader is known, and how far they are delivered.
 
-    `withheld` says that the reader is not known for want of consent. `rates` are the shares of pages on which flights
-    run that are ahead of their pace, `spent` those that have used up what was booked, each with (reason, needed,
-    actual). `seed` decides which pages the former wait on.
+    `withheld` says that the reader is not known for want of consent. `seed` decides on which pages those flights run
+    that are ahead of their pace.
     """
 
     seed: str = ""
     reader: bool = False
     withheld: bool = False
-    rates: Mapping[str, float] = field(default_factory=dict)
-    spent: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
-
-    def rests(self, flight: str | None) -> bool:
-        """Whether a flight sits this page out."""
-        if flight is None or not (self.rates or self.spent):
-            return False
-        return flight in self.spent or self.waits(flight)
-
-    def waits(self, flight: str) -> bool:
-        """Whether a flight that is ahead of its pace lets this page pass."""
-        rate = self.rates.get(flight)
-        return rate is not None and next(numbers(f"{self.seed}\npace\n{flight}")) >= rate
+    standing: Standing = AT_START
 
 
 FREE: Final = Conditions()
@@ -130,6 +121,7 @@ class _Drafting:
     closed: set[str] = field(default_factory=set)
     doubtful: Counter[str] = field(default_factory=Counter)
     asked: set[tuple[str, str | None, object]] = field(default_factory=set)
+    turns: frozenset[str] | None = None
 
     def run(self) -> None:
         for at, tier, seed in tiers(self.shortlists):
@@ -145,14 +137,25 @@ class _Drafting:
         slot = self.shortlists[at].slot.id
         if slot in self.closed:
             return
-        for candidate in tier.draw(seed):
-            self._offer(at, candidate, tier.rank)
-            if slot in self.closed:
-                return
+        conditions = self.conditions
+        view = view_of(tier, conditions.standing, reader=conditions.reader)
+        # Those who ask the store are tried so often, and then only those who need not.
+        for drawn in (view.draw(seed, self._taking()), view.without_store(seed)):
+            for candidate in islice(drawn, MOST_DRAWN):
+                self._offer(at, candidate, tier.rank)
+                if slot in self.closed:
+                    return
+                if self.doubtful[slot] >= _MOST_DOUBTFUL:
+                    break
+
+    def _taking(self) -> frozenset[str]:
+        if self.turns is None:
+            self.turns = self.conditions.standing.taking(self.conditions.seed)
+        return self.turns
 
     def _offer(self, at: int, candidate: Candidate, rank: Rank) -> None:
         """Adds what a candidate may try, and what follows from it."""
-        rules = None if self.conditions.rests(candidate.flight) else rules_of(candidate, self.conditions)
+        rules = rules_of(candidate, self.conditions)
         tried = self._tried(at, candidate, rules, rank) if rules is not None else None
         if tried is None or not self.certain.admits(tried.attempt):
             return

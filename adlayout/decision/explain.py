@@ -50,6 +50,8 @@ class _Page:
         self._inventory, self._occasion, self._zone = inventory, occasion, zone
         self._board = _board(self._draft, self._decisions)
         self._refused = _refused(self._draft, self._outcome)
+        conditions = self._draft.conditions
+        self._taking = conditions.standing.taking(conditions.seed)
 
     def passed(self, at: int) -> Iterator[Passed]:
         entry, decision = self._draft.shortlists[at], self._decisions[at]
@@ -72,12 +74,12 @@ class _Page:
         )
 
     def _rests(self, flight: Flight) -> Objection | None:
-        conditions = self._draft.conditions
-        if flight.id in conditions.spent:
-            reason, needed, actual = conditions.spent[flight.id]
+        standing = self._draft.conditions.standing
+        if flight.id in standing.spent:
+            reason, needed, actual = standing.spent[flight.id]
             return Objection(FlightReason(reason), needed, actual)
-        if conditions.waits(flight.id):
-            rate = conditions.rates[flight.id]
+        if flight.id in standing.rates and flight.id not in self._taking:
+            rate = standing.rates[flight.id]
             return Objection(FlightReason.PACING, f"one of the {rate:.1%} of pages that its pace asks for", "another")
         return None
 
@@ -173,7 +175,7 @@ def _of(refused: Refused, limit: Limit) -> str:
 
 
 def _candidates(entry: Shortlist, flight: str | None) -> tuple[Candidate, ...]:
-    return tuple(one for tier in entry.field for one in tier.of_flight(flight))
+    return tuple(entry.of_flight(flight))
 
 
 def _rank(entry: Shortlist, decision: Decision) -> Rank:

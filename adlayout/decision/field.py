@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TypeAlias
 
@@ -44,6 +44,16 @@ class Lots:
         return iter(self.candidates) if self.fixed else map(self.candidates.__getitem__, order(self.sums, draws))
 
 
+class Kept:
+    """What is worked out of a tier when it is first asked for; `views`, with a reader and without, of one standing."""
+
+    __slots__ = ("by_flight", "views")
+
+    def __init__(self) -> None:
+        self.by_flight: dict[str | None, tuple[Candidate, ...]] | None = None
+        self.views: dict[bool, tuple[object, object]] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Tier:
     """The lots of flights of one priority, one at least, with the weights of the flights summed up.
@@ -61,6 +71,10 @@ class Tier:
     single: bool
     plain: bool
     booked: tuple[tuple[float, Lots], ...] = ()
+    kept: Kept = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kept", Kept())
 
     def draw(self, seed: str) -> Iterator[Candidate]:
         """The candidates flight by flight, in the order of the lottery; what is not read is not drawn.
@@ -70,25 +84,27 @@ class Tier:
         """
         draws = numbers(seed)
         if self.booked:
-            winner = self._booked(next(draws))
-            if winner is not None:
-                yield from winner.draw(draws)
+            yield from self.winner(draws)
         if self.lots:
             for at in order(self.sums, draws):
                 yield from self.lots[at].draw(draws)
 
-    def _booked(self, point: float) -> Lots | None:
-        point *= max(1.0, sum(share for share, _ in self.booked))
+    def winner(self, draws: Iterator[float]) -> Iterator[Candidate]:
+        """The candidates of the booked flight in whose share the draw falls; none where it falls in nobody's."""
+        point = next(draws) * max(1.0, sum(share for share, _ in self.booked))
         for share, lots in self.booked:
             if point < share:
-                return lots
+                yield from lots.draw(draws)
+                return
             point -= share
-        return None
 
     def of_flight(self, flight: str | None) -> tuple[Candidate, ...]:
         """Those of one flight."""
-        lots = (*self.lots, *(lots for _, lots in self.booked))
-        return next((lot.candidates for lot in lots if lot.candidates[0].flight == flight), ())
+        found = self.kept.by_flight
+        if found is None:
+            lots = (*self.lots, *(lots for _, lots in self.booked))
+            found = self.kept.by_flight = {lot.candidates[0].flight: lot.candidates for lot in lots}
+        return found.get(flight, ())
 
     def fresh(self, seed: str, taken: AbstractSet[str]) -> Candidate:
         """The first of `draw` whose creative is not taken; one must be left."""

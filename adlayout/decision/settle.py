@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from adlayout.counts import Pick, Reserved
 from adlayout.decision.board import Board
-from adlayout.decision.draft import Draft, Tried, attempt_of, rules_of
+from adlayout.decision.draft import MOST_DRAWN, Draft, Tried, attempt_of, rules_of
 from adlayout.decision.field import Candidate
 from adlayout.decision.shortlist import Shortlist, tiers
+from adlayout.decision.view import view_of
 from adlayout.model import Decision, Empty, Filled, Unfilled
 
 
@@ -81,8 +83,8 @@ class _Settling:
         """What the store picked; a memo may name what is not there any more, and that is left out."""
         lists = {entry.slot.id: entry for entry in self._draft.shortlists}
         for slot, creative, flight in picks:
-            drawn = lists[slot].candidates() if slot in lists else ()
-            candidate = next((one for one in drawn if (one.creative, one.flight) == (creative, flight)), None)
+            found = lists[slot].of_flight(flight) if slot in lists else ()
+            candidate = next((one for one in found if one.creative == creative), None)
             rules = rules_of(candidate, self._draft.conditions) if candidate is not None else None
             if candidate is not None and rules is not None:
                 yield Tried(attempt_of(slot, candidate, rules), (candidate,))
@@ -102,25 +104,26 @@ class _Settling:
 
     def _fill(self) -> None:
         """The slots that are left: whoever needs no reservation, then the house again."""
+        conditions = self._draft.conditions
         for at, tier, seed in tiers(self._draft.shortlists):
             entry = self._draft.shortlists[at]
             if entry.slot.id not in self._stands:
-                self._offer(entry, tier.draw(seed), once=True)
+                view = view_of(tier, conditions.standing, reader=conditions.reader)
+                self._offer(entry, islice(view.without_store(seed), MOST_DRAWN), once=True)
         for entry in self._draft.shortlists:
-            if entry.slot.id not in self._stands:
-                self._offer(entry, (one for one in entry.candidates() if one.house), once=False)
+            again = entry.house() if entry.slot.id not in self._stands else None
+            if again is not None:
+                self._offer(entry, (again,), once=False)
 
-    def _offer(self, entry: Shortlist, candidates: Iterator[Candidate], *, once: bool) -> None:
-        conditions = self._draft.conditions
+    def _offer(self, entry: Shortlist, candidates: Iterable[Candidate], *, once: bool) -> None:
         for candidate in candidates:
-            rules = None if conditions.rests(candidate.flight) else rules_of(candidate, conditions)
+            rules = rules_of(candidate, self._draft.conditions)
             alone = candidate.terms is None or not candidate.terms.together
-            if rules is None or not alone or (rules.limits and self._outcome is not Word.FAILED):
-                continue
-            attempt = attempt_of(entry.slot.id, candidate, rules)._replace(once=once)
-            if self._may(candidate, bool(rules.limits)) and self._board.admits(attempt):
-                self._take(Tried(attempt, (candidate,)))
-                return
+            if rules is not None and alone and not rules.limits:
+                attempt = attempt_of(entry.slot.id, candidate, rules)._replace(once=once)
+                if self._board.admits(attempt):
+                    self._take(Tried(attempt, (candidate,)))
+                    return
 
 
 def _decision(entry: Shortlist, chosen: Candidate | None) -> Decision:

@@ -36,6 +36,11 @@ class Shortlist(NamedTuple):
             yield from tier.draw(seed)
             seed += _NEXT
 
+    def of_flight(self, flight: str | None) -> Iterator[Candidate]:
+        """Those of one flight, or of none."""
+        for tier in self.field:
+            yield from tier.of_flight(flight)
+
     def house(self) -> Candidate | None:
         """The first candidate of the house."""
         seed = self.seed

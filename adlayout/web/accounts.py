@@ -10,7 +10,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from errno import EACCES
 from ipaddress import ip_network
 from pathlib import Path
@@ -19,7 +19,9 @@ from typing import Final
 from adlayout.config.fields import zone
 from adlayout.config.settings import Settings
 from adlayout.counting import Counter
-from adlayout.deciding import Books, Delivered, Receipt
+from adlayout.deciding import Books, Receipt
+from adlayout.decision.turns import Standing
+from adlayout.delivery import Delivery
 from adlayout.errors import ConfigError, Fault
 from adlayout.events.spool import Bounds
 from adlayout.events.token import Signer
@@ -43,16 +45,18 @@ class Accounts:
     counter: Counter
     traffic: Traffic
     shelf: Shelf
+    _delivery: Delivery = field(default_factory=Delivery)
 
     @property
-    def delivery(self) -> Delivered:
-        """How far flights are delivered, as pages are told."""
-        return self.books.delivery
+    def delivery(self) -> Delivery:
+        """How far flights are delivered, as it was last heard."""
+        return self._delivery
 
     @delivery.setter
-    def delivery(self, value: Delivered) -> None:
-        self.books.delivery = value
-        self.shelf.ctr = getattr(value, "ctr", {})
+    def delivery(self, value: Delivery) -> None:
+        self._delivery = value
+        self.books.standing = Standing(value.rates, value.spent)
+        self.shelf.ctr = value.ctr
 
     def served(self, receipt: Receipt, request: Request, headers: Mapping[bytes, bytes]) -> None:
         """Writes down that a page leaves; a caller that asks for it again is told the same and counted once."""
