@@ -38,19 +38,8 @@ import redis
 
 from adlayout.store import keys
 from tests.servers import Fault, Line, Server, free_port, line, server
-from tests.story.ledger import (
-    Audit,
-    Ledger,
-    audit,
-    config,
-    is_settled,
-    kept,
-    lasting,
-    passed,
-    publish,
-    traffic,
-    workers,
-)
+from tests.story.callers import traffic
+from tests.story.ledger import Audit, Ledger, audit, config, is_settled, kept, lasting, passed, publish, workers
 from tests.story.newsroom import Service, start, wait_until
 
 GOAL, VIEWS, CAP = 30, 40, 3
@@ -111,12 +100,13 @@ def store_killed(house: House) -> None:
     house.store.start()
 
 
-def store_forgets(house: House) -> None:
+def store_forgets(house: House, meanwhile: Callable[[House], None] = lambda house: None) -> None:
     """As a machine that loses its power: what was appended within the last second was never on the disk."""
     log = next((house.store.home / "appendonlydir").glob("*.incr.aof"))
     size = log.stat().st_size
     house.pause(0.2, 0.9)
     house.store.kill()
+    meanwhile(house)
     os.truncate(log, size)
     house.store.start()
 
@@ -156,6 +146,12 @@ def both_killed(house: House) -> None:
         fault(house)
 
 
+def all_killed(house: House) -> None:
+    """The whole machine: what comes up again has the spools of every worker, and a store that forgot."""
+    store_forgets(house, lambda house: house.close(SIGKILL))
+    house.open()
+
+
 def broken(kind: Fault, every: int) -> Callable[[House], None]:
     def fault(house: House) -> None:
         house.line.every = every
@@ -166,18 +162,19 @@ def broken(kind: Fault, every: int) -> Callable[[House], None]:
     return fault
 
 
-FORGETS = "store forgets <1 s"
 FAULTS: dict[str, Callable[[House], None]] = {
     "nothing": nothing,
     "worker killed": worker_killed,
     "store killed": store_killed,
-    FORGETS: store_forgets,
+    "store forgets": store_forgets,
     "store stopped 1 s": store_stopped,
     "store paused 1 s": store_paused,
     "store full": store_full,
     "service SIGTERM": service_restarted,
     "service SIGKILL": service_killed,
     "worker and store": both_killed,
+    "forgets, worker": partial(store_forgets, meanwhile=worker_killed),
+    "forgets, service": all_killed,
     "answers dropped": broken(Fault.HOLE, 2),
     "answers reset": broken(Fault.RESET, 3),
     "answers stall": broken(Fault.SLOW, 1),
@@ -302,7 +299,7 @@ class Rounds:
         row.clicks += ledger.count("click")
         for kind in ("lost", "doubled", "other", "miscounted", "open"):
             self._differ(row, kind, getattr(found, kind))
-        self._differ(row, "overrun" if name == FORGETS else "passed", tuple(over))
+        self._differ(row, "overrun" if "forgets" in name else "passed", tuple(over))
         row.degraded += len(ledger.pages) - ledger.degraded["nothing"]
         row.slowest_ms = max(row.slowest_ms, round(ledger.slowest_s * 1000))
         row.late += ledger.late

@@ -19,13 +19,12 @@ import redis
 from adlayout.store import keys
 from tests.servers import Cluster, Server, cluster, server
 
+from .callers import Caller, Sight, traffic
 from .ledger import (
     Ad,
     Audit,
-    Caller,
     Kept,
     Ledger,
-    Sight,
     Told,
     audit,
     comes_to_agree,
@@ -34,7 +33,6 @@ from .ledger import (
     is_settled,
     kept,
     publish,
-    traffic,
     workers,
 )
 from .newsroom import Service, wait_until
@@ -62,6 +60,7 @@ CAMPAIGNS: list[dict[str, Any]] = [
 ]
 # So many at once take longer than a reader would wait; here everybody does, and nobody goes without an answer.
 PATIENT = {"page_timeout_ms": 9_000}
+PATIENTLY = "?socket_timeout=9&socket_connect_timeout=9"
 PATIENT_MS = 60_000
 
 
@@ -88,7 +87,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def two(serve: Serve, valkey: Server, client: redis.Redis, tmp_path: Path) -> Service:
     """A service of two workers that wait for their store as long as it takes."""
-    service = serve(valkey.url, "--workers", "2", config=config(tmp_path, **PATIENT))
+    service = serve(valkey.url + PATIENTLY, "--workers", "2", config=config(tmp_path, **PATIENT))
     wait_until(lambda: is_settled(service))
     return service
 
@@ -247,7 +246,7 @@ def test_a_cluster_that_fails_over_loses_no_count_and_passes_no_goal(
     """Most of the goal is sold afterwards, to more readers at once than there is room for."""
     with six.primary_of(keys.totals(0)).client() as client:
         publish(client, [OPEN, GOAL | {"goal": {"type": "served", "units": 200}}], CAMPAIGNS)
-    service, ledger = serve(six.url, "--workers", "2", config=config(tmp_path, **PATIENT)), Ledger()
+    service, ledger = serve(six.url + PATIENTLY, "--workers", "2", config=config(tmp_path, **PATIENT)), Ledger()
     wait_until(lambda: is_settled(service))
     asyncio.run(traffic(service.base, ledger, "page", random.Random(), lambda: fail_over(six)))  # noqa: S311
     tries = count()
@@ -291,7 +290,7 @@ def wrong_clock(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyt
 def test_workers_whose_clock_is_wrong_count_by_that_of_the_store(
     serve: Serve, valkey: Server, client: redis.Redis, tmp_path: Path
 ) -> None:
-    service, ledger = serve(valkey.url, "--workers", "2", config=config(tmp_path, **PATIENT)), Ledger()
+    service, ledger = serve(valkey.url + PATIENTLY, "--workers", "2", config=config(tmp_path, **PATIENT)), Ledger()
     wait_until(lambda: is_settled(service))
     pages(service, ledger, names(20, "page"), unit="reader")
     assert comes_to_agree(client, ledger) == Audit()

@@ -15,7 +15,8 @@ import pytest
 
 from tests.servers import Server, server
 
-from .ledger import Audit, Caller, Ledger, comes_to_agree, config, is_settled, publish, traffic, workers
+from .callers import Caller, traffic
+from .ledger import Audit, Ledger, comes_to_agree, config, is_settled, publish, workers
 from .newsroom import PATIENCE_S, Service, wait_until
 
 Serve = Callable[..., Service]
