@@ -69,19 +69,22 @@ class Kept:
     days: Mapping[str, Mapping[str, int]]
     hours: Mapping[str, Mapping[str, int]]
     entries: tuple[Mapping[str, Any], ...]
+    last: str = "-"
 
 
-def kept(client: redis.Redis, shard: int = 0) -> Kept:
-    """Everything that counts, of one shard."""
+def kept(client: redis.Redis, shard: int = 0, *, known: Kept | None = None) -> Kept:
+    """Everything that counts, of one shard; of its stream only what came after what is `known`."""
 
     def under(prefix: str) -> dict[str, Mapping[str, int]]:
         name = keys.key(shard, prefix)
         found = (key.decode() for key in client.scan_iter(f"{name}*", count=1000))
         return {key.removeprefix(name): _counts(client, key) for key in found}
 
-    stream: Any = client.xrange(keys.stream(shard))  # the client's replies are untyped
-    entries = tuple(json.loads(fields[b"e"]) for _, fields in stream)
-    return Kept(_counts(client, keys.totals(shard)), under("d:"), under("h:"), entries)
+    first = f"({known.last}" if known and known.entries else "-"
+    stream: Any = client.xrange(keys.stream(shard), first)  # the client's replies are untyped
+    entries = (*(known.entries if known else ()), *(json.loads(fields[b"e"]) for _, fields in stream))
+    last = stream[-1][0].decode() if stream else known.last if known else "-"
+    return Kept(_counts(client, keys.totals(shard)), under("d:"), under("h:"), entries, last)
 
 
 def held(client: redis.Redis, field: str, shard: int = 0) -> int:
