@@ -49,7 +49,7 @@ class Shelf:
     `failure` says how the last poll failed, None where it did not; `last_ok` is when one last succeeded;
     `bad_rows` are those of the stock that were left out, and `unprepared` its creatives with bad markup. `ctr` are the
     click-through rates of flights that are paid by the click, as far as they are known. `snapshot` is the file that
-    keeps the last good inventory, for a start without the store.
+    keeps the last good inventory, for a start without the store, and `time_zone` that of flights that name none.
     """
 
     stock: Stock = Stock()
@@ -59,6 +59,7 @@ class Shelf:
     unprepared: tuple[tuple[str, str], ...] = ()
     ctr: Mapping[str, float] = field(default_factory=dict)
     snapshot: Path | None = None
+    time_zone: str = "UTC"
 
 
 async def seed_if_empty(store: Store, rows: Rows) -> bool:
@@ -162,7 +163,7 @@ class _Keeper:
         self._rows = rows
 
     def _build(self, rows: Rows) -> tuple[Inventory, tuple[BadRow, ...], dict[str, Prepared | str]]:
-        inventory, bad_rows = read_inventory(rows, ctr=self._ctr)
+        inventory, bad_rows = read_inventory(rows, ctr=self._ctr, time_zone=self.shelf.time_zone)
         known = self._prepared
         self._prepared = {one: known.get(one) or self._attempt(one) for one in inventory.creatives.values()}
         return inventory, bad_rows, {creative.id: made for creative, made in self._prepared.items()}

@@ -460,3 +460,13 @@ def test_a_row_is_read_or_named_and_pages_are_decided(spoil: str, data: st.DataO
     page = draft(lists)
     settled = Settled(page, Word.GRANTED, settle(page))
     assert len(explain(inventory, settled, facts, now=now)) == len(settled.decisions) == 1
+
+
+@pytest.mark.parametrize(("named", "opens"), [(None, 8), ("Europe/Berlin", 8)])
+def test_hours_are_those_of_the_site_where_a_flight_names_no_time_zone(named: str | None, opens: int) -> None:
+    targeting = {"days": ["mon"], "hours": [8], **({"timezone": named} if named else {})}
+    texts = rows(campaigns=(CAMPAIGN,), creatives=(IMAGE,), flights=({**FLIGHT, "targeting": targeting},))
+    (flight,) = read_inventory(texts, time_zone="Asia/Tokyo")[0].flights
+    hours = flight.targeting.hours
+    assert hours is not None
+    assert (hours.open, str(hours.zone)) == (frozenset({opens}), named or "Asia/Tokyo")

@@ -104,5 +104,5 @@ def _write(args: argparse.Namespace, page: Page) -> None:
 
 def shelf_of(edition: Edition) -> Shelf:
     """The ads of the config directory, ready to be put into a page; an edition has none that is not good."""
-    inventory, _ = read_inventory(edition.house_rows)
+    inventory, _ = read_inventory(edition.house_rows, time_zone=edition.settings.counting.time_zone)
     return Shelf(Stock(inventory, {id: edition.prepare(one) for id, one in inventory.creatives.items()}))

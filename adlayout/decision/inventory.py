@@ -117,22 +117,24 @@ EMPTY = Inventory({}, (), ())
 
 
 def read_inventory(
-    rows: Rows, *, ctr: Mapping[str, float] = MappingProxyType({})
+    rows: Rows, *, ctr: Mapping[str, float] = MappingProxyType({}), time_zone: str = "UTC"
 ) -> tuple[Inventory, tuple[BadRow, ...]]:
     """Reads every row; one that does not hold is named and left out, and takes no other with it.
 
     A flight that names an unknown creative runs with its others; without its campaign it does not run. `ctr` are the
-    click-through rates of flights that are paid by the click, as far as they are known.
+    click-through rates of flights that are paid by the click, as far as they are known; `time_zone` is that of
+    flights that name none.
     """
     bad: list[BadRow] = []
     campaigns = _read("campaign", rows.campaigns, CampaignRow, bad)
     creatives = _read("creative", rows.creatives, CreativeRow, bad)
     flights = _read("flight", rows.flights, FlightRow, bad)
     run = {id: _candidacy(row) for id, row in creatives.items()}
-    joined = [flight for row in flights.values() if (flight := _join(row, campaigns, run, bad, ctr))]
+    joined = [flight for row in flights.values() if (flight := _join(row, campaigns, run, time_zone, bad))]
+    priced = [replace(flight, ecpm=_ecpm(flight.row, ctr.get(flight.id, USUAL_CTR))) for flight in joined]
     inventory = Inventory(
         creatives={id: candidacy.creative for id, candidacy in run.items()},
-        flights=tuple(sorted(joined, key=lambda flight: (flight.rank, flight.id))),
+        flights=tuple(sorted(priced, key=lambda flight: (flight.rank, flight.id))),
         house=tuple(run[id] for id in sorted(run) if run[id].creative.house),
     )
     return inventory, tuple(bad)
@@ -183,8 +185,8 @@ def _join(
     row: FlightRow,
     campaigns: Mapping[str, CampaignRow],
     run: Mapping[str, Candidacy],
+    time_zone: str,
     bad: list[BadRow],
-    ctr: Mapping[str, float],
 ) -> Flight | None:
     unknown = [share.id for share in row.creatives if share.id not in run]
     bad.extend(BadRow("flight", row.id, f'creatives: no creative "{id}" that holds; left out') for id in unknown)
@@ -206,7 +208,7 @@ def _join(
         end=min(ends, default=None),
         priority=PRIORITIES[row.line_item_type] if row.priority is None else row.priority,
         house=row.line_item_type == "house",
-        targeting=compile_targeting(row.targeting),
+        targeting=compile_targeting(row.targeting, time_zone),
         candidacies=tuple(
             replace(
                 run[share.id],
@@ -216,7 +218,6 @@ def _join(
             for share in row.creatives
             if share.id in run
         ),
-        ecpm=_ecpm(row, ctr.get(row.id, USUAL_CTR)),
     )
 
 

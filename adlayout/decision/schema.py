@@ -185,7 +185,7 @@ class TargetingRow(Row):
     exclude: Terms = Terms()
     days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
     hours: Annotated[tuple[int, ...], BeforeValidator(_hours)] = ()
-    timezone: Annotated[str, AfterValidator(_zone_name)] = "UTC"
+    timezone: Annotated[str, AfterValidator(_zone_name)] | None = None  # absent: that of `counting.time_zone`
 
 
 class FlightRow(Window):

@@ -161,13 +161,13 @@ def places_of(slot: Slot) -> frozenset[str]:
     return _folded((slot.id, slot.style.type))
 
 
-def compile_targeting(row: TargetingRow) -> Targeting:
-    """Turns what ops wrote into sets."""
+def compile_targeting(row: TargetingRow, time_zone: str = "UTC") -> Targeting:
+    """Turns what ops wrote into sets; `time_zone` is that of hours and days where the row names none."""
     terms = [*_terms(row.include, include=True), *_terms(row.exclude, include=False)]
     return Targeting(
         page=tuple(term for term in terms if term.key != "slot"),
         slot=tuple(term for term in terms if term.key == "slot"),
-        hours=_hours(row),
+        hours=_hours(row, row.timezone or time_zone),
     )
 
 
@@ -179,13 +179,13 @@ def _terms(terms: Terms, *, include: bool) -> Iterable[Term]:
         yield Term(f"kv.{name}", _folded(wanted), include)
 
 
-def _hours(row: TargetingRow) -> Hours | None:
+def _hours(row: TargetingRow, time_zone: str) -> Hours | None:
     if not row.days and not row.hours:
         return None
     days = [DAYS.index(day) for day in row.days] or range(7)
     hours = row.hours or range(24)
-    said = " ".join((*row.days, *(f"{hour}:00" for hour in row.hours), row.timezone))
-    return Hours(frozenset(day * 24 + hour for day in days for hour in hours), zone(row.timezone), said)
+    said = " ".join((*row.days, *(f"{hour}:00" for hour in row.hours), time_zone))
+    return Hours(frozenset(day * 24 + hour for day in days for hour in hours), zone(time_zone), said)
 
 
 def _folded(values: Iterable[str]) -> frozenset[str]:

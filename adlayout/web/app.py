@@ -96,7 +96,7 @@ def worker_app(env: Mapping[str, str] = os.environ) -> Starlette:
     settings, said = edition.settings, edition.settings.log
     log = to_stream(sys.stderr, level=said.level, form=said.format, requests=said.requests)
     adopt_libraries(log)
-    shelf, store, accounts = Shelf(), None, None
+    shelf, store, accounts = Shelf(time_zone=settings.counting.time_zone), None, None
     state = state_directory(settings, env)
     if settings.store.url is not None:
         store = open_store(settings, settings.store.url)
