@@ -36,12 +36,19 @@ INVENTORY = {
     "creatives": [
         {"id": "a", "kind": "html", "markup": "<b>Ad</b>", "link": LINK, "adomain": ["acme.example"]},
         {"id": "bare", "kind": "html", "markup": "<b>Ad</b>"},
+        {
+            "id": "told",
+            "kind": "html",
+            "markup": "<b>Ad</b>",
+            "link": "https://acme.example/?ad=${CREATIVE_ID}&of=${CAMPAIGN_ID}&page=${PAGE_URL_ENC}&no=${NOBODY_KNOWS}",
+        },
     ],
 }
 ADS = (
     Ad("inline-1", "acme", "a", "spring", 3, "in-article"),
     Ad("inline-2", "acme", "bare", "spring", 7, "in-article"),
     Ad("top", "acme", "gone", "spring", None, "leaderboard"),
+    Ad("foot", "-", "told", "-", None, "leaderboard"),
 )
 
 
@@ -226,6 +233,14 @@ def test_a_picture_counts_a_view_once(service: Service) -> None:
     assert (len(GIF), service.counted()) == (43, {"acme:v": 1})
 
 
+@pytest.mark.parametrize(("kind", "counted"), [("view", "acme:v"), ("click", "acme:c")])
+def test_a_page_that_caches_keep_counts_each_of_its_readers_once(service: Service, kind: str, counted: str) -> None:
+    signed = service.sign(serve="")
+    for agent in (BROWSER, BROWSER, f"{BROWSER} Phone"):
+        service.client.get(f"/v1/{kind}/{getattr(signed, kind)(0)}", headers={"user-agent": agent})
+    assert service.counted() == {counted: 2}
+
+
 @pytest.mark.parametrize("token", ["x", "a.b.c.0", "%00", "ä", "x" * 20_000])
 def test_a_picture_is_shown_whatever_comes(service: Service, token: str) -> None:
     answer = service.client.get(f"/v1/view/{token}")
@@ -289,7 +304,11 @@ def test_a_robot_is_led_and_counted_apart(service: Service) -> None:
     assert (answer.status_code, service.counted()) == (302, {"acme:xc": 1})
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 99])
+def test_a_link_says_what_it_is_asked_to(service: Service) -> None:
+    assert led(service, service.sign().click(3)) == (302, "https://acme.example/?ad=told&of=&page=&no=")
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 99])
 def test_an_ad_without_a_link_leads_nowhere(service: Service, number: int) -> None:
     assert led(service, service.sign().click(number), "?to=https://evil.example/") == (404, None)
     assert service.counted() == {}

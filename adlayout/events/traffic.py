@@ -93,6 +93,15 @@ def is_crawler(agent: str) -> bool:
     return _crawlers().search(agent) is not None
 
 
+def read_address(text: str) -> IPv4Address | IPv6Address | None:
+    """The address, in its shorter form where there is one; None where it is no address."""
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
+
+
 @lru_cache(maxsize=1)
 def _crawlers() -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{entry['pattern']})" for entry in CRAWLER_USER_AGENTS_DATA))
@@ -109,7 +118,7 @@ class _Networks:
 
     def holds(self, address: str) -> bool:
         """Whether one of them holds the address; what is no address is in none."""
-        found = _address(address)
+        found = read_address(address)
         if found is None:
             return False
         number, version = int(found), found.version
@@ -145,16 +154,7 @@ class _Buckets:
 
 def _customer(address: str) -> bytes:
     """The part of the address that one customer keeps; the whole text where it is no address."""
-    found = _address(address)
+    found = read_address(address)
     if found is None:
         return address.encode("utf-8", "surrogatepass")
     return found.packed[: _CUSTOMER_BITS // 8]
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """The address, in its shorter form where there is one."""
-    try:
-        found = ip_address(text)
-    except ValueError:
-        return None
-    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found

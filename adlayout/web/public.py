@@ -19,6 +19,7 @@ from adlayout.config.settings import Server
 from adlayout.counts import NO_FLIGHT, Event
 from adlayout.errors import InputError
 from adlayout.events.beacon import LONGEST_BODY, read_batch
+from adlayout.events.guest import guest
 from adlayout.events.record import Caps, Happening, What
 from adlayout.events.script import page_script
 from adlayout.events.token import Ad, Expired, Purpose, Ticket
@@ -99,7 +100,7 @@ class Gate:
         ticket = found.ticket if isinstance(found, Expired) else found
         creative = self._creative(ticket) if ticket else None
         target = (
-            destination(request.query_params.get("to"), creative.link, creative.adomain)
+            destination(request.query_params.get("to"), _link(creative, ticket), creative.adomain)
             if ticket and creative
             else None
         )
@@ -125,11 +126,13 @@ class Gate:
             self.log("events_dropped", level="debug", reasons=sorted(set(dropped)))
 
     def _count(self, ticket: Ticket, what: What, request: Request, headers: Headers) -> None:
-        """Counts what happened to the one ad of the ticket."""
+        """Counts what happened to the one ad of the ticket, once for each reader of its page."""
         if self.accounts is not None:
+            agent, address = _agent(headers), _address(request)
+            id = guest(str(request.path_params["token"]), address, agent, secret=self.accounts.books.secrets[-1])
             bad = self._invalid(self.accounts, request, headers)
             happening = Happening(what, slot=ticket.ads[0].slot)
-            self.accounts.counter.happened(ticket, happening, caps_of=self._caps_of, bad=bad)
+            self.accounts.counter.happened(ticket, happening, id=id, caps_of=self._caps_of, bad=bad)
 
     def _read(self, request: Request, purpose: Purpose) -> Ticket | Expired | None:
         if self.accounts is None:
@@ -141,9 +144,7 @@ class Gate:
 
     def _invalid(self, accounts: Accounts, request: Request, headers: Headers) -> Invalid | None:
         """Why no reader is behind the request; a browser always says what it is."""
-        agent = headers.get(b"user-agent", b"").decode("latin-1")
-        address = request.client.host if request.client else None
-        return accounts.traffic.invalid(agent=agent, address=address, early=is_early(headers))
+        return accounts.traffic.invalid(agent=_agent(headers), address=_address(request), early=is_early(headers))
 
     def _caps_of(self, what: What, ad: Ad) -> Caps:
         event = _COUNTED.get(what)
@@ -161,6 +162,14 @@ class Gate:
             for name, value in _SHARED.items():
                 answer.headers[name] = value
         return answer
+
+
+def _agent(headers: Headers) -> str:
+    return headers.get(b"user-agent", b"").decode("latin-1")
+
+
+def _address(request: Request) -> str | None:
+    return request.client.host if request.client else None
 
 
 def _link(creative: Creative, ticket: Ticket) -> str | None:
