@@ -7,11 +7,11 @@ import pytest
 from adlayout.events.guest import guest
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-TOKEN = "payload.kid.mac.0"
+PAGE = "payload.kid.mac.0"
 
 
-def name(token: str = TOKEN, address: str | None = "203.0.113.7", agent: str = FIREFOX, secret: str = "s") -> str:
-    return guest(token, address, agent, secret=secret)
+def name(token: str = PAGE, address: str | None = "203.0.113.7", agent: str = FIREFOX, key: str = "s") -> str:
+    return guest(token, address, agent, secret=key)
 
 
 def test_a_reader_has_one_name_for_all_addresses_of_a_page() -> None:
@@ -39,7 +39,7 @@ def test_an_address_says_the_network(ours: str | None, theirs: str, same: bool) 
     [
         {"token": "another.kid.mac.0"},
         {"agent": "Mozilla/5.0 (Macintosh) Version/17.5 Safari/605.1.15"},
-        {"secret": "another"},
+        {"key": "another"},
         {"agent": "\ud800"},
     ],
 )

@@ -1,4 +1,4 @@
-"""Verb: guest. The name of a reader on a page that has none: the same for one page, and for no other. Knows no store."""
+"""Verb: guest. The name of a reader on a page that has none: the same for one page, and for no other."""
 
 from __future__ import annotations
 
