@@ -2,15 +2,15 @@
 
     python -m benchmarks.rounds [--rounds 200] [--seed N] [--fault NAME] [--log FILE]
 
-`adlayout serve --workers 2` with a Valkey of its own (append-only, behind a line that can be broken). In each round six
-callers ask for pages and report views and clicks, each under one name until it is acknowledged, and at a random moment
-something fails. When that is over and nothing waits to be counted any more, every acknowledged page, view and click
-must be in the stream once, with the ads that its caller was told, and totals, days and hours must be the stream's sums.
+`adlayout serve --workers 2` with a Valkey of its own (append-only), both behind lines that can be broken. In each round
+six callers ask for pages and report views and clicks, each under one name until it is acknowledged, and at a random
+moment something fails. When that is over and nothing waits to be counted any more, every acknowledged page, view and
+click must be in the stream once, with the ads that its caller was told, and totals, days and hours must be its sums.
 
-`open` counts pages that were asked for again because no answer arrived, and where the first answer, which had left, was
-counted with other ads than the second: nobody can know which of the two a reader saw. `overrun` counts goals and caps
-that were passed by a store that lost its last second, until that was sent to it again. Ends with 1 where anything else
-differs, was passed, refused or altered.
+`again` counts what was sent once more because no answer arrived. `open` counts what nobody can know of these: pages of
+which the first answer, which had left, was counted with other ads than the second has, and clicks on pages that caches
+may keep, which have no name to be known by. `overrun` counts goals and caps that were passed by a store that lost its
+last second, until that was sent to it again. Ends with 1 where anything else differs, was passed, refused or altered.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from typing import TextIO
 import redis
 
 from adlayout.store import keys
-from tests.servers import Fault, Line, Server, free_port, line, server
+from tests.servers import HOST, Fault, Line, Server, free_port, line, server
 from tests.story.callers import traffic
 from tests.story.ledger import Audit, Kept, Ledger, audit, config, is_settled, kept, lasting, passed, publish, workers
 from tests.story.newsroom import Service, start, wait_until
@@ -56,8 +56,9 @@ class House:
     home: Path
     store: Server
     line: Line
+    door: Line
+    port: int
     rng: random.Random
-    port: int = field(default_factory=free_port)
     service: Service = field(init=False)
     starts: Iterator[int] = field(default_factory=count)
 
@@ -152,14 +153,24 @@ def all_killed(house: House) -> None:
     house.open()
 
 
-def broken(kind: Fault, every: int) -> Callable[[House], None]:
+def broken(kind: Fault, every: int, *, door: bool = False) -> Callable[[House], None]:
+    """What becomes of the store's answers, or of those to our callers."""
+
     def fault(house: House) -> None:
-        house.line.every = every
-        house.line.fault = kind
+        way = house.door if door else house.line
+        way.every = every
+        way.fault = kind
         house.pause(0.5)
-        house.line.fault = Fault.NONE
+        way.fault = Fault.NONE
 
     return fault
+
+
+def cut_off_without_store(house: House) -> None:
+    """Pages that are asked for again may have other ads than the first time: the store is there for one of them."""
+    house.door.every, house.door.fault = 3, Fault.RESET
+    store_killed(house)
+    house.door.fault = Fault.NONE
 
 
 FAULTS: dict[str, Callable[[House], None]] = {
@@ -175,6 +186,8 @@ FAULTS: dict[str, Callable[[House], None]] = {
     "worker and store": both_killed,
     "forgets, worker": partial(store_forgets, meanwhile=worker_killed),
     "forgets, service": all_killed,
+    "callers cut off": broken(Fault.RESET, 4, door=True),
+    "cut off, no store": cut_off_without_store,
     "answers dropped": broken(Fault.HOLE, 2),
     "answers reset": broken(Fault.RESET, 3),
     "answers stall": broken(Fault.SLOW, 1),
@@ -227,6 +240,7 @@ class Row:
     pages: int = 0
     views: int = 0
     clicks: int = 0
+    again: int = 0
     lost: int = 0
     doubled: int = 0
     other: int = 0
@@ -264,7 +278,9 @@ class Rounds:
             revision = self.goals.publish(client, number)
         await asyncio.to_thread(self._ready, revision)
         own = random.Random(self.rng.random())  # noqa: S311 (chance, no secrets)
-        await traffic(self.house.service.base, ledger, str(number), own, partial(FAULTS[name], self.house))
+        await traffic(
+            self.house.door.url.replace("redis", "http"), ledger, str(number), own, partial(FAULTS[name], self.house)
+        )
         self.whole.pages |= ledger.pages
         self.whole.events |= ledger.events
         self.whole.units |= ledger.units
@@ -309,6 +325,7 @@ class Rounds:
         row.pages += len(ledger.pages)
         row.views += ledger.count("view")
         row.clicks += ledger.count("click")
+        row.again += sum(told.again for told in (*ledger.pages.values(), *ledger.events.values()))
         for kind in ("lost", "doubled", "other", "miscounted", "open"):
             self._differ(row, kind, getattr(found, kind))
         self._differ(row, "overrun" if "forgets" in name else "passed", tuple(over))
@@ -350,7 +367,9 @@ def house(rng: random.Random) -> Iterator[House]:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         store = stack.enter_context(server(*options))
-        found = House(home, store, stack.enter_context(line(store.url)), rng)
+        port = free_port()
+        lines = [stack.enter_context(line(url)) for url in (store.url, f"redis://{HOST}:{port}")]
+        found = House(home, store, *lines, port, rng)
         found.open()
         stack.callback(lambda: found.service.end())
         yield found
