@@ -30,6 +30,7 @@ from adlayout.deciding import (
 )
 from adlayout.decision.explain import Passed
 from adlayout.decision.settle import Outcome, Settled, Word
+from adlayout.decision.turns import AT_START
 from adlayout.errors import BadPlan, ConfigError, Fault
 from adlayout.imprint import Imprint
 from adlayout.model import (
@@ -243,7 +244,8 @@ class Composer:
 
     def _ask(self, work: Work, slots: tuple[Slot, ...], now: datetime) -> None:
         books = self._books_of(work)
-        scene = Scene(work.site_name, work.site, work.stock.inventory)
+        shown = self._books.shown if self._books else AT_START
+        scene = Scene(work.site_name, work.site, work.stock.inventory, shown)
         work.question = question(work.request, scene, slots, books=books, now=now)
         work.of_reader = work.question.of_reader
 

@@ -36,7 +36,8 @@ from adlayout.store.client import Store
 class Books:
     """What a page needs so that its ads count: who keeps budgets and signs tokens, and how far flights are delivered.
 
-    `standing` changes as the background learns more; `ahead` is how far the store's clock is ahead of ours.
+    `standing` changes as the background learns more, and so does `shown`, which holds for pages that only ops look at;
+    `ahead` is how far the store's clock is ahead of ours.
     """
 
     store: Store
@@ -44,6 +45,7 @@ class Books:
     secrets: tuple[str, ...]
     settings: Settings
     standing: Standing = AT_START
+    shown: Standing = AT_START
     ahead: Callable[[], timedelta] = timedelta
 
     @property
@@ -65,11 +67,12 @@ class Receipt(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """Where a page is to be filled: the site's id, the site, and all that may run."""
+    """Where a page is to be filled: the site's id, the site, all that may run, and its standing where none counts."""
 
     site_name: str
     site: Site
     inventory: Inventory
+    shown: Standing = AT_START
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def question(request: Request, scene: Scene, slots: Sequence[Slot], *, books: Bo
         # Where nothing is counted, nobody has seen anything yet.
         reader=known is not None or books is None,
         withheld=request.unit is not None and known is None,
-        standing=books.standing if books else AT_START,
+        standing=books.standing if books else scene.shown,
     )
     drafted = draft(shortlist(scene.inventory, slots, facts, now=now, seed=seed), conditions)
     told = bool(facts.country or facts.kv)

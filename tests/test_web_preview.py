@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from adlayout.assemble import Edition, assemble
 from adlayout.decision.files import parse_inventory
 from adlayout.decision.inventory import read_inventory
+from adlayout.delivery import Delivery
 from adlayout.model import Device, Output, Page, Piece
 from adlayout.reports.why import Group, Why
 from adlayout.store import keys
@@ -77,7 +78,7 @@ def shelf(edition: Edition) -> Shelf:
             "campaigns": [{"id": "spring"}],
             "creatives": [{"id": "a", "kind": "html", "markup": "<b>Ad</b>"}],
             "flights": [
-                {"id": "acme", "campaign": "spring", "creatives": [{"id": "a"}]},
+                {"id": "acme", "campaign": "spring", "creatives": [{"id": "a"}], "goal": {"type": "view", "units": 9}},
                 {"id": "off", "campaign": "spring", "creatives": [{"id": "a"}], "active": False},
             ],
         }
@@ -107,6 +108,21 @@ def test_a_preview_says_why_and_is_counted_nowhere(client: TestClient, clean_sto
     assert re.search(r"inline-1 \(in-article\): [a-z0-9-]+, flight ", page)
     with redis.Redis.from_url(clean_store) as raw:
         assert raw.exists(keys.totals(0), keys.stream(0)) == 0
+
+
+def test_a_preview_shows_what_is_spent_and_not_whose_turn_it_is(
+    edition: Edition, shelf: Shelf, clean_store: str, tmp_path: Path
+) -> None:
+    accounts = open_accounts(
+        edition.settings, shelf, open_store(edition.settings, clean_store), closet(tmp_path, "one")
+    )
+    client = TestClient(create_app(edition, shelf, None, samples=CONFIG / "samples", accounts=accounts), client=LOCAL)
+    told = []
+    for delivery in (Delivery(rates={"acme": 1e-9}), Delivery(spent={"acme": ("goal_reached", "at most 9", "9/9")})):
+        accounts.delivery = delivery
+        told.append(client.get("/preview?sample=news&layout=every-2").text)
+    assert "inline-1 (in-article): a, flight acme, campaign spring\n" in told[0]
+    assert "inline-1 (in-article): empty, no_candidate\n  goal_reached: needs at most 9, has 9/9: acme\n" in told[1]
 
 
 def test_a_preview_tells_of_the_ads_that_it_shows(edition: Edition, shelf: Shelf) -> None:

@@ -56,6 +56,8 @@ class Accounts:
     def delivery(self, value: Delivery) -> None:
         self._delivery = value
         self.books.standing = Standing(value.rates, value.spent)
+        # Whose turn it is not stands in a preview all the same: ops look for their ads there.
+        self.books.shown = Standing(spent=value.spent)
         self.shelf.ctr = value.ctr
 
     def served(self, receipt: Receipt, request: Request, headers: Mapping[bytes, bytes]) -> None:
