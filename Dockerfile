@@ -18,9 +18,11 @@ LABEL org.opencontainers.image.title="adlayout" \
       org.opencontainers.image.licenses="MIT"
 RUN groupadd --gid 10001 adlayout && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent adlayout
 COPY --from=build /opt/adlayout /opt/adlayout
+# What readers did waits here until the store has it: a volume that is mounted here gets this owner.
+RUN install -d -m 700 -o 10001 -g 10001 /var/lib/adlayout
 WORKDIR /srv
 COPY config ./config
-ENV PATH=/opt/adlayout/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/adlayout/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ADLAYOUT_STATE_DIR=/var/lib/adlayout
 USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["adlayout", "healthcheck"]
