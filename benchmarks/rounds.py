@@ -7,10 +7,10 @@ six callers ask for pages and report views and clicks, each under one name until
 moment something fails. When that is over and nothing waits to be counted any more, every acknowledged page, view and
 click must be in the stream once, with the ads that its caller was told, and totals, days and hours must be its sums.
 
-`again` counts what was sent once more because no answer arrived. `open` counts what nobody can know of these: pages of
-which the first answer, which had left, was counted with other ads than the second has, and clicks on pages that caches
-may keep, which have no name to be known by. `overrun` counts goals and caps that were passed by a store that lost its
-last second, until that was sent to it again. Ends with 1 where anything else differs, was passed, refused or altered.
+`again` counts what was sent once more because no answer arrived, and `open` what nobody can know of these: pages of
+which the first answer, which had left, was counted with other ads than the second has. `overrun` counts goals and caps
+that were passed by a store that lost its last second, until that was sent to it again. Ends with 1 where anything else
+differs, was passed, refused or altered.
 """
 
 from __future__ import annotations

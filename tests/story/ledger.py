@@ -136,7 +136,6 @@ def audit(ledger: Ledger, kept: Kept) -> Audit:
         slot = "" if entry["e"] == "page" else ads[0].slot
         found.setdefault((entry["a"], entry["e"], slot), []).append(ads)
     told = {(article, "page", ""): one for article, one in ledger.pages.items()} | ledger.events
-    nameless = {entry["a"] for entry in kept.entries if not entry["i"]}
     lost: list[str] = []
     doubled: list[str] = []
     other: list[str] = []
@@ -145,14 +144,12 @@ def audit(ledger: Ledger, kept: Kept) -> Audit:
         one, has = told.get(name, Told(None, True)), found.get(name, [])
         wanted = [] if one.ads is None else [one.ads]
         text = f"{' '.join(name)}: {has} where {one}"
-        # A click on a page that caches keep has no name under which it could be known again.
-        may_repeat = one.again and name[1] == "click" and name[0] in nameless
         if has == wanted:
             continue
         if len(has) < len(wanted):
             lost.append(text)
         elif len(has) > max(1, len(wanted)):
-            (open if may_repeat else doubled).append(text)
+            doubled.append(text)
         else:
             (open if one.again else other).append(text)
     return Audit(tuple(lost), tuple(doubled), tuple(other), tuple(_miscounted(kept)), tuple(open))
@@ -274,7 +271,7 @@ def is_settled(service: Service, number: int = 2, revision: int | None = None) -
     )
 
 
-def comes_to_agree(client: redis.Redis, ledger: Ledger, *, within_s: float = 15) -> Audit:
+def comes_to_agree(client: redis.Redis, ledger: Ledger, *, within_s: float = 30) -> Audit:
     """Waits until the store has what callers were told, and returns how it stands then."""
     found = Audit()
 
