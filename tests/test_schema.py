@@ -15,7 +15,7 @@ from adlayout.cli.schema import schema_of
 
 CONFIG = Path(__file__).parent.parent / "config"
 FILES = sorted(CONFIG.rglob("*.yaml"))
-KINDS = [None, "settings", "layout", "inventory"]
+KINDS = [None, "settings", "layout", "inventory", "experiments"]
 
 
 def inside(told: object) -> Iterator[dict[str, Any]]:
@@ -60,10 +60,14 @@ def test_a_file_is_told_by_the_keys_that_only_its_kind_has() -> None:
     )
     assert {"required": ["sites"]} in schema["else"]["if"]["anyOf"]
     assert schema["else"]["then"] == {"allOf": [{"$ref": "#/definitions/Settings"}]}
-    assert schema["else"]["else"] == {"allOf": [{"$ref": "#/definitions/LayoutFile"}]}
+    assert schema["else"]["else"] == {
+        "if": {"anyOf": [{"required": ["experiments"]}]},
+        "then": {"allOf": [{"$ref": "#/definitions/ExperimentsFile"}]},
+        "else": {"allOf": [{"$ref": "#/definitions/LayoutFile"}]},
+    }
 
 
-@pytest.mark.parametrize("kind", ["settings", "layout"])
+@pytest.mark.parametrize("kind", ["settings", "layout", "experiments"])
 def test_every_key_says_what_it_is(kind: str) -> None:
     rooms = schema_of(kind)["definitions"]
     keys = {f"{room}.{key}": told for room, one in rooms.items() for key, told in one.get("properties", {}).items()}

@@ -12,15 +12,18 @@ from adlayout.cli.terminal import print_json
 from adlayout.config.schema import DRAFT, Schema, definitions_of
 from adlayout.config.settings import Settings
 from adlayout.decision.schema import InventoryFile
+from adlayout.experiments.schema import ExperimentsFile
 from adlayout.placement.schema import LayoutFile
 
 _MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "settings": Settings,
     "layout": LayoutFile,
     "inventory": InventoryFile,
+    "experiments": ExperimentsFile,
 }
 # Keys that only files of one kind have, by which an editor that knows one schema for all tells them apart.
 _TELLING: Final[Mapping[str, tuple[str, ...]]] = {
+    "experiments": ("experiments",),
     "settings": ("sites", "server", "store", "log", "public_url", "default_site"),
     "inventory": ("campaigns", "flights", "creatives"),
 }
