@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import redis
 
 from adlayout.cli.ads import draw_ads
 from adlayout.cli.main import main
+from adlayout.decision.files import parse_inventory
+from adlayout.decision.schema import CreativeRow
 from adlayout.reports.why import Group, Why
+from adlayout.store import keys, runtime
 
 FOUND = (
     Why("top", "leaderboard", "a", "acme", "spring", False, None, ()),
@@ -45,6 +50,8 @@ CONFIG = {
 @pytest.fixture
 def article(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ADLAYOUT_REDIS_URL", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     for name, text in CONFIG.items():
         path = tmp_path / "config" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,6 +102,7 @@ def test_programs_read_the_same(article: str, capsys: pytest.CaptureFixture[str]
     assert main(["explain", article, "--decide", "--json", "--section", "sport"]) == 0
     told = json.loads(capsys.readouterr().out)
     first = told["decisions"][0]
+    assert told["inventory"] == "the inventory of config"
     assert (len(told["slots"]), len(told["decisions"])) == (2, 2)
     assert (first["slot"], first["type"], first["creative"], first["house"], first["reason"]) == (
         "inline-1",
@@ -111,3 +119,117 @@ def test_without_being_asked_nothing_is_decided(article: str, capsys: pytest.Cap
     assert "decisions" not in json.loads(capsys.readouterr().out)
     assert main(["explain", article]) == 0
     assert "ads, as of" not in capsys.readouterr().out
+
+
+# The ads of a store.
+
+ROWS = {
+    "campaigns": [{"id": "autumn"}],
+    "creatives": [
+        {"id": "b", "kind": "html", "markup": "<b>Ad</b>"},
+        {"id": "c", "kind": "html", "markup": "<b>Ad</b>"},
+    ],
+    "flights": [
+        {"id": "done", "campaign": "autumn", "creatives": [{"id": "b"}], "goal": {"type": "view", "units": 40}},
+        {"id": "rests", "campaign": "autumn", "creatives": [{"id": "b"}], "daily_cap": 3},
+        {"id": "runs", "campaign": "autumn", "creatives": [{"id": "c"}], "goal": {"type": "click", "units": 9}},
+    ],
+}
+
+
+@pytest.fixture
+def live(clean_store: str) -> str:
+    """A store in which one flight has reached its goal and another its cap of today."""
+    rows = parse_inventory(ROWS)
+    with redis.Redis.from_url(clean_store) as raw:
+        for key, texts in zip(keys.INVENTORY, (rows.campaigns, rows.flights, rows.creatives), strict=True):
+            for id, text in texts.items():
+                raw.hset(key, id, text)
+        raw.set(keys.REVISION, 7)
+        raw.hset(keys.totals(0), mapping={"done:v": 40, "rests:v": 90, "runs:v": 400, "runs:c": 8})
+        raw.hset(keys.day(0, f"{datetime.now(UTC):%Y%m%d}"), mapping={"rests:v": 3})
+    return clean_store
+
+
+def where(url: str) -> str:
+    return url.partition("?")[0]
+
+
+def test_the_ads_of_the_store_are_told_without_those_that_are_done(
+    article: str, live: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", article, "--decide", "--redis-url", live]) == 0
+    told = capsys.readouterr().out
+    assert told.partition(f"\nads, as of revision 7 in {where(live)}:\n\n")[2].splitlines() == [
+        "▶ inline-1 · in-article · c of flight runs, campaign autumn",
+        "    ✗ goal_reached: needs at most 40, has 40/40: done",
+        "    ✗ daily_cap: needs at most 3 today, has 3/3 today: rests",
+        "",
+        "· inline-2 · in-article · empty: page_duplicate",
+        "    ✗ goal_reached: needs at most 40, has 40/40: done",
+        "    ✗ daily_cap: needs at most 3 today, has 3/3 today: rests",
+        "    ✗ page_duplicate: needs c once on a page, has it stands there: runs",
+    ]
+
+
+def test_to_explain_leaves_the_store_as_it_was(article: str, live: str) -> None:
+    def dumped(raw: redis.Redis) -> dict[object, object]:
+        return {key: raw.dump(key) for key in raw.scan_iter()}
+
+    with redis.Redis.from_url(live) as raw:
+        before = dumped(raw)
+        assert main(["explain", article, "--decide", "--redis-url", live]) == 0
+        assert dumped(raw) == before
+
+
+@pytest.mark.parametrize("said", ["variable", "config", "running"])
+def test_the_store_is_found_as_that_of_the_inventory_is(
+    said: str, article: str, live: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if said == "variable":
+        monkeypatch.setenv("ADLAYOUT_REDIS_URL", live)
+    elif said == "config":
+        with open("config/adlayout.yaml", "a", encoding="utf-8") as file:
+            file.write(f'store: {{url: "{live}"}}\n')
+    else:
+        runtime.announce(8080, live)
+    assert main(["explain", article, "--decide", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["inventory"] == f"revision 7 in {where(live)}"
+
+
+def test_what_is_in_the_store_and_cannot_run_is_named(
+    article: str, live: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = CreativeRow.model_validate({"id": "d", "kind": "html", "markup": "<script>", "sandbox": "first-party"})
+    with redis.Redis.from_url(live) as raw:
+        raw.hset(keys.FLIGHTS, "odd", "{")
+        raw.hset(keys.CREATIVES, "d", bad.model_dump_json())
+    assert main(["explain", article, "--decide", "--redis-url", live]) == 0
+    told = [line.partition(": ")[0] for line in capsys.readouterr().err.splitlines()]
+    assert told == ["warning flight odd", "warning creative d"]
+
+
+NOWHERE = "unix:///nowhere/at/all"
+
+
+def test_a_store_that_was_named_must_answer(article: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", article, "--decide", "--redis-url", NOWHERE]) == 1
+    assert capsys.readouterr().err.startswith(f"error {NOWHERE}: ")
+
+
+def test_an_inventory_that_cannot_be_read_is_told(article: str, live: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with redis.Redis.from_url(live) as raw:
+        raw.set(keys.FLIGHTS, "no hash")
+    assert main(["explain", article, "--decide", "--redis-url", live]) == 1
+    assert capsys.readouterr().err == f"error {where(live)}: the inventory cannot be read\n"
+
+
+def test_where_the_usual_store_is_away_the_files_are_told_and_that_is_said(
+    article: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ADLAYOUT_REDIS_URL", NOWHERE)
+    assert main(["explain", article, "--decide"]) == 0
+    said = capsys.readouterr()
+    assert said.err.startswith(f"warning {NOWHERE}: ")
+    assert said.err.endswith(": so these are the ads of the files\n")
+    assert "\nads, as of the inventory of config:\n" in said.out

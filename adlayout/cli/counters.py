@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from adlayout.cli.inventory import store_url
+from adlayout.cli.store import add_store, settings_of, store_url
 from adlayout.cli.terminal import complain, print_json
-from adlayout.config.effective import FILE, load_settings
-from adlayout.config.settings import Settings, Site
 from adlayout.errors import AdlayoutError
 from adlayout.reports.recount import Recounted, recount
 from adlayout.web.accounts import open_store, terms_of
@@ -41,9 +38,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     rebuild.add_argument("--dry-run", action="store_true", help="say what the events come to, and change nothing")
-    rebuild.add_argument("--redis-url", metavar="URL", help="the store, whatever the config says")
     rebuild.add_argument("--config", type=Path, metavar="DIR", help="the config directory (default: ./config)")
-    rebuild.add_argument("--port", type=int, help="which running serve, where several run")
+    add_store(rebuild)
     rebuild.add_argument("--json", action="store_true", help="say it as one JSON object")
 
 
@@ -63,21 +59,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _rebuild(args: argparse.Namespace) -> list[Recounted]:
-    settings = _settings(args)
+    # Days and hours are counted in the config's time zone, and shards are as many as it says.
+    settings = settings_of(args)
     store = open_store(settings, store_url(args))
     try:
         shards, terms = range(store.shards), terms_of(settings)
         return [await recount(store, shard, terms, raises=not args.dry_run) for shard in shards]
     finally:
         await store.close()
-
-
-def _settings(args: argparse.Namespace) -> Settings:
-    """Those of the config: days and hours are counted in its time zone, and shards are as many as it says."""
-    directory = args.config or Path("config")
-    if args.config or (directory / FILE).exists():
-        return load_settings(directory, os.environ)
-    return Settings(version=1, sites={"default": Site(name="default")})
 
 
 def _told(one: Recounted) -> dict[str, object]:

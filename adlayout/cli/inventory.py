@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import difflib
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,34 +14,30 @@ from pathlib import Path
 
 from adlayout.checks import proven
 from adlayout.cli.directory import config_directory
+from adlayout.cli.store import FOUND, add_store, store_url
 from adlayout.cli.terminal import complain, warn
-from adlayout.config.effective import FILE, load_settings
 from adlayout.config.read import fit, open_source
 from adlayout.config.source import Source
 from adlayout.decision.files import doubtful
 from adlayout.decision.inventory import read_inventory
 from adlayout.decision.schema import InventoryFile
-from adlayout.errors import AdlayoutError, ConfigError, Fault, StoreError
+from adlayout.errors import AdlayoutError, ConfigError, Fault
 from adlayout.model import Creative, Native
 from adlayout.publishing import BadInventory, Prepare, Publisher
 from adlayout.rendering.page import Templates
 from adlayout.rows import Rows
-from adlayout.store import runtime
 from adlayout.store.client import Store
-
-_REDIS_URL = "ADLAYOUT_REDIS_URL"
 
 # What YAML does not take inside quotes, or takes for the end of a line.
 _YAML_UNFIT = re.compile("[\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 
-_EXAMPLE = """examples:
+_EXAMPLE = f"""examples:
   adlayout inventory load ads/spring.yaml ads/house.yaml
   adlayout inventory load --replace ads/*.yaml
   adlayout inventory export > backup.yaml
   adlayout inventory show acme-spring
 
-The store is that of --redis-url, else of ADLAYOUT_REDIS_URL, else of store.url in the config,
-else the one that a running `adlayout serve` of yours started for itself."""
+{FOUND}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +58,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.set_defaults(run=run)
     where = argparse.ArgumentParser(add_help=False)
-    where.add_argument("--redis-url", metavar="URL", help="the store, whatever the config says")
     where.add_argument("--config", type=Path, metavar="DIR", help="the config directory (default: ./config)")
-    where.add_argument("--port", type=int, help="which running serve, where several run")
+    add_store(where)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="load | export | show")
     verb = partial(
         verbs.add_parser, parents=[where], epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -118,20 +112,6 @@ def _read(paths: Iterable[Path]) -> list[_File]:
     if faults:
         raise ConfigError(tuple(faults))
     return files
-
-
-def store_url(args: argparse.Namespace) -> str:
-    """The address of the store that is meant; raises StoreError where none is found."""
-    if args.redis_url:
-        return str(args.redis_url)
-    directory = args.config or Path("config")
-    if args.config or (directory / FILE).exists():
-        configured = load_settings(directory, os.environ).store.url
-    else:
-        configured = os.environ.get(_REDIS_URL)
-    if url := configured or runtime.find(args.port):
-        return url
-    raise StoreError(f"no store: say --redis-url, set {_REDIS_URL} or store.url, or start `adlayout serve`")
 
 
 async def _load(publisher: Publisher, files: list[_File], *, replaces: bool, as_json: bool) -> int:
