@@ -1,17 +1,25 @@
 """Everything that can go wrong, in one tree; each message says what, where and what to do.
 
     AdlayoutError
-    ├── InputError          the caller's request cannot be answered          -> 4xx, problem+json
-    │   ├── NotAnArticle    the body holds no readable article               -> 400
-    │   ├── TooLarge        the body passes the limit                        -> 413
-    │   ├── UnsupportedBody charset or content encoding that is not taken    -> 415
-    │   ├── NotAllowed      a token is configured and missing                -> 401
-    │   └── BadPlan         a person asked for a plan that cannot be made    -> 404 / 422
-    ├── ConfigError         what ops wrote is wrong: all faults at once      -> refuse to start
-    └── StoreError          Redis did not do what was asked                  -> degraded, never a 5xx
-        ├── StoreTimeout    ... in time
-        └── Changed         ... because others wrote since the caller looked -> look again
+    ├── InputError           the caller's request cannot be answered             -> 4xx, problem+json
+    │   ├── NotAnArticle     the body holds no readable article                  -> 400
+    │   ├── TooLarge         the body passes the limit                           -> 413
+    │   ├── UnsupportedBody  charset or content encoding that is not taken       -> 415
+    │   ├── NotAllowed       a token is configured and missing                   -> 401
+    │   ├── BadPlan          a person asked for a plan that cannot be made       -> 404, 422
+    │   ├── BadQuery         a parameter does not hold                    (web)  -> 422
+    │   ├── NotJson          the body is no JSON                          (web)  -> 400
+    │   ├── BadDecide        no slots that can be decided                 (web)  -> 422
+    │   ├── BadInventory     rows do not hold                      (publishing)  -> 422
+    │   ├── StillNamed       what is to go is named by flights     (publishing)  -> 409
+    │   └── Outdated         the inventory is of another revision  (publishing)  -> 412
+    ├── ConfigError          what ops wrote is wrong: all faults at once         -> refuse to start
+    ├── TemplateFailure      a page's template fails                (rendering)  -> a plain page, degraded
+    └── StoreError           Redis did not do what was asked                     -> degraded, 503 to ops
+        ├── StoreTimeout     ... in time
+        └── Changed          ... because others wrote since the caller looked    -> look again
 
+A failure that only one room raises stands in that room.
 Ordinary outcomes (no room for an ad, no creative, no experiment) are values, not errors.
 """
 
