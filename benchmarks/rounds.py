@@ -39,7 +39,20 @@ import redis
 from adlayout.store import keys
 from tests.servers import HOST, Fault, Line, Server, free_port, line, server
 from tests.story.callers import traffic
-from tests.story.ledger import Audit, Kept, Ledger, audit, config, is_settled, kept, lasting, passed, publish, workers
+from tests.story.ledger import (
+    Audit,
+    Kept,
+    Ledger,
+    audit,
+    config,
+    is_settled,
+    kept,
+    kill_all,
+    lasting,
+    passed,
+    publish,
+    workers,
+)
 from tests.story.newsroom import Service, start, wait_until
 
 GOAL, VIEWS, CAP = 30, 40, 3
@@ -149,7 +162,12 @@ def both_killed(house: House) -> None:
 
 def all_killed(house: House) -> None:
     """The whole machine: what comes up again has the spools of every worker, and a store that forgot."""
-    store_forgets(house, lambda house: house.close(SIGKILL))
+
+    def kill(house: House) -> None:
+        kill_all(house.service)
+        house.close(SIGKILL)
+
+    store_forgets(house, kill)
     house.open()
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any, NamedTuple
 
 import httpx2
@@ -269,6 +272,13 @@ def is_settled(service: Service, number: int = 2, revision: int | None = None) -
         and revision in (None, one["revision"])
         for one in said
     )
+
+
+def kill_all(service: Service) -> None:
+    """Ends every process of a service without a word, as a machine does that loses its power."""
+    for member in service.members():
+        with suppress(ProcessLookupError):
+            os.kill(member, SIGKILL)
 
 
 def comes_to_agree(client: redis.Redis, ledger: Ledger, *, within_s: float = 30) -> Audit:

@@ -16,7 +16,7 @@ import pytest
 from tests.servers import Server, server
 
 from .callers import Caller, traffic
-from .ledger import Audit, Ledger, comes_to_agree, config, is_settled, publish, workers
+from .ledger import Audit, Ledger, comes_to_agree, config, is_settled, kill_all, publish, workers
 from .newsroom import PATIENCE_S, Service, wait_until
 
 Serve = Callable[..., Service]
@@ -115,14 +115,18 @@ def test_a_store_that_fails_costs_no_page_and_no_count(trouble: Trouble, service
     wait_until(lambda: is_settled(service))
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["told to end", "killed"])
+def told_to_end(service: Service) -> None:
+    service.process.send_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("end", [told_to_end, kill_all])
 def test_what_one_service_cannot_send_the_next_one_does(
-    how: signal.Signals, service: Service, begin: Callable[[], Service], valkey: Server
+    end: Callable[[Service], None], service: Service, begin: Callable[[], Service], valkey: Server
 ) -> None:
     ledger = Ledger()
     valkey.kill()
     asyncio.run(pages(service, ledger, "page"))
-    service.process.send_signal(how)
+    end(service)
     service.process.wait(20)
     valkey.start()
     begin()
