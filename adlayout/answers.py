@@ -20,7 +20,7 @@ def page_json(page: Page, request_id: str) -> dict[str, object]:
         "output": page.output.value,
         "layout": page.layout,
         "device": page.device.value,
-        "experiment": None,
+        "experiment": page.experiment._asdict() if page.experiment else None,
         "slots": [_slot_json(decision, spans.get(at)) for at, decision in enumerate(page.decisions)],
         "article_start": starts[page.article_from],
         "article_end": starts[page.article_to],

@@ -26,6 +26,9 @@ from adlayout.config.source import Source
 from adlayout.decision.files import to_rows
 from adlayout.decision.schema import InventoryFile
 from adlayout.errors import ConfigError, Fault
+from adlayout.experiments.assign import Experiment, experiments_of
+from adlayout.experiments.checks import faults, warnings
+from adlayout.experiments.schema import ExperimentsFile
 from adlayout.model import Creative, Device
 from adlayout.placement.layout import Layout, compile_all
 from adlayout.placement.overlay import extended
@@ -45,6 +48,7 @@ class Edition:
     settings: Settings
     layouts: Mapping[str, Mapping[Device, Layout]]
     layout_keys: Mapping[str, object]
+    experiments: Mapping[str, tuple[Experiment, ...]]
     templates: Templates
     house_rows: Rows
     warnings: tuple[Fault, ...]
@@ -70,6 +74,10 @@ def assemble(directory: Path, env: Mapping[str, str]) -> Edition:
     inventory = found.inventories(found.sources(directory / "inventory"))
     if len(inventory) == len(_paths(directory / "inventory")):
         found.faults += inventory_faults(inventory)
+    experiments = found.experiments(directory / "experiments.yaml")
+    if experiments is not None and settings is not None:
+        sites, names = settings.settings.sites, [path.stem for path in _paths(directory / "layouts")]
+        found.faults += [experiments.source.placed(one) for one in faults(experiments.contents, names, sites)]
     found.faults += template_faults(layouts, templates, _heads(settings), also=found.templates())
     found.faults += markup_faults(inventory, templates)
     if found.faults or settings is None:
@@ -79,6 +87,7 @@ def assemble(directory: Path, env: Mapping[str, str]) -> Edition:
         settings=settings.settings,
         layouts={file.name: compile_all(file.contents, file.name) for file in layouts},
         layout_keys={name: source.data for name, source in sources.items()},
+        experiments=_by_site(experiments),
         templates=templates,
         house_rows=to_rows(file.contents for file in inventory),
         warnings=(
@@ -86,6 +95,7 @@ def assemble(directory: Path, env: Mapping[str, str]) -> Edition:
             *layout_warnings(layouts, inventory),
             *slot_warnings(layouts, templates),
             *inventory_warnings(inventory),
+            *_experiment_warnings(experiments, layouts),
             *_unread(directory),
         ),
     )
@@ -122,6 +132,12 @@ class _Found:
         read = {name: self.take(partial(fit, source, InventoryFile)) for name, source in sources.items()}
         return [Read(name, sources[name], file) for name, file in read.items() if file is not None]
 
+    def experiments(self, path: Path) -> Read[ExperimentsFile] | None:
+        """The tests of layouts, where there is a file of them and it holds."""
+        source = self.take(partial(open_source, path)) if path.exists() else None
+        contents = self.take(lambda: fit(source, ExperimentsFile)) if source is not None else None
+        return Read(path.stem, source, contents) if source is not None and contents is not None else None
+
     def _layout(self, name: str, source: Source, keys: Mapping[str, object]) -> Read[LayoutFile] | None:
         also = layout_data_faults(source.data, name)
         try:
@@ -142,6 +158,24 @@ class _Found:
 
 def _paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.yaml"))
+
+
+def _by_site(file: Read[ExperimentsFile] | None) -> Mapping[str, tuple[Experiment, ...]]:
+    """The tests that pages may be asked for, by the site whose pages they are: not those that are drafts."""
+    sites: dict[str, tuple[Experiment, ...]] = {}
+    for one in experiments_of(file.contents) if file is not None else ():
+        if one.status == "running" or one.force is not None:
+            sites[one.site] = (*sites.get(one.site, ()), one)
+    return sites
+
+
+def _experiment_warnings(file: Read[ExperimentsFile] | None, layouts: Iterable[Read[LayoutFile]]) -> Iterable[Fault]:
+    """What hardly does what was meant, each at its line."""
+    if file is None:
+        return
+    alike = {layout.name: compile_all(layout.contents, "any") for layout in layouts}
+    for one in warnings(file.contents, alike):
+        yield file.source.placed(one, key=True)
 
 
 def _heads(settings: Effective | None) -> list[PageContext]:

@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 from adlayout.assemble import Edition
 from adlayout.checks import wrong_selectors
+from adlayout.choosing import Choice, choose_layout
 from adlayout.config.faults import nearest
 from adlayout.config.read import validate
 from adlayout.config.settings import Site
 from adlayout.deciding import (
     Books,
+    Counted,
     Question,
     Receipt,
     Scene,
@@ -32,6 +34,7 @@ from adlayout.decision.explain import Passed
 from adlayout.decision.settle import Outcome, Settled, Word
 from adlayout.decision.turns import AT_START
 from adlayout.errors import BadPlan, ConfigError, Fault
+from adlayout.experiments.assign import Assignment
 from adlayout.imprint import Imprint
 from adlayout.model import (
     Decision,
@@ -45,6 +48,7 @@ from adlayout.model import (
     Request,
     Slot,
     Timings,
+    Trial,
     Unfilled,
 )
 from adlayout.placement.layout import Layout, compile_all
@@ -191,23 +195,24 @@ class Composer:
         if request.site is not None and request.site != name:
             degraded.append(Degraded.UNKNOWN_SITE)
         site = self._edition.settings.sites[name]
-        layout = self._layout(request, site, degraded)
+        choice = self._choice(request, name, site, degraded)
+        layout = self._edition.layouts[choice.layout][request.device]
         bare = not site.ads or layout.listed(request.facts.section, request.facts.tags) is not None
         known = _bare(request) if bare else self._plans.find((request.html, layout.name, request.device))
-        return Work(request, name, site, layout, self._shelf.stock, degraded, known)
+        work = Work(request, name, site, layout, self._shelf.stock, degraded, known)
+        work.of_reader, work.assignment = choice.of_reader, choice.assignment
+        return work
 
     def _site_name(self, request: Request) -> str:
         settings = self._edition.settings
         return request.site if request.site in settings.sites else settings.default_site
 
-    def _layout(self, request: Request, site: Site, degraded: list[Degraded]) -> Layout:
-        name = request.layout
-        if name is not None and name not in self._edition.layouts:
+    def _choice(self, request: Request, site_name: str, site: Site, degraded: list[Degraded]) -> Choice:
+        if request.layout is not None:
+            if request.layout in self._edition.layouts:
+                return Choice(request.layout)
             degraded.append(Degraded.UNKNOWN_LAYOUT)
-            name = None
-        if name is None:
-            name = site.layout_for(request.facts.section, request.facts.tags, request.device)
-        return self._edition.layouts[name][request.device]
+        return choose_layout(request, site, self._edition.experiments.get(site_name, ()))
 
     def _laid(self, work: Work, expired: Callable[[], bool]) -> tuple[Laid, Timings]:
         """The article cut at its slots; uncut where the time is over."""
@@ -245,9 +250,12 @@ class Composer:
     def _ask(self, work: Work, slots: tuple[Slot, ...], now: datetime) -> None:
         books = self._books_of(work)
         shown = self._books.shown if self._books else AT_START
-        scene = Scene(work.site_name, work.site, work.stock.inventory, shown)
+        made = work.assignment
+        # A page that failed is none of its variation's, and is not counted as one.
+        counted = Counted(made.key, made.unit) if made and made.hash_used and not work.degraded else None
+        scene = Scene(work.site_name, work.site, work.stock.inventory, shown, counted)
         work.question = question(work.request, scene, slots, books=books, now=now)
-        work.of_reader = work.question.of_reader
+        work.of_reader |= work.question.of_reader
 
     def _books_of(self, work: Work) -> Books | None:
         """None for a page that only ops look at."""
@@ -263,7 +271,7 @@ class Composer:
         """The page's ticket, where it is counted: also of a page on which nobody stands, which is one reader's too."""
         books = self._books_of(work)
         if books is not None and work.question is not None and work.settled is not None:
-            sheet = Sheet(work.layout.name, _cacheable_s(work))
+            sheet = Sheet(work.layout.name, _cacheable_s(work), _variation(work), round(_spent_ms(work)))
             work.receipt = receipt(work.question, work.settled, sheet, books=books, now=now)
 
     def _rendered(
@@ -296,6 +304,7 @@ class Composer:
             cacheable_s=_cacheable_s(work),
             token=work.receipt.signed.page if work.receipt else "",
             script=script,
+            experiment=_trial(work),
         )
 
     def _frame(self, work: Work) -> Frame:
@@ -329,9 +338,10 @@ class Work:
     """One request on its way: what it asked for, what that means here, and what went wrong so far.
 
     `known` is the article as it was cut for an earlier reader; `of_reader` says that another reader of the page might
-    see other ads. `question` is who may stand in its slots, `outcome` what the store said to it; `unfilled` are the
-    decisions where there was nothing to ask, `lost` the slots of a template that failed. `receipt` is what is counted
-    when the page leaves, and `why` asks the store for the figures of its refusals.
+    see other ads or another layout, `assignment` is that of the experiment that chose the layout. `question` is who may
+    stand in its slots, `outcome` what the store said to it; `unfilled` are the decisions where nothing was asked,
+    `lost` the slots of a template that failed. `receipt` is what is counted when the page leaves, and `why` asks the
+    store for the figures of its refusals.
     """
 
     request: Request
@@ -343,6 +353,7 @@ class Work:
     known: Laid | None
     frame: Frame | None = None
     of_reader: bool = False
+    assignment: Assignment | None = None
     why: bool = False
     laid: Laid | None = None
     timings_ms: Timings = ()
@@ -363,6 +374,23 @@ class Decided:
     passed: tuple[tuple[Passed, ...], ...]
     degraded: tuple[Degraded, ...]
     receipt: Receipt | None
+
+
+def _variation(work: Work) -> str:
+    made = work.assignment
+    return f"{made.key}={made.variation_key}" if made else ""
+
+
+def _trial(work: Work) -> Trial | None:
+    made = work.assignment
+    if made is None:
+        return None
+    return Trial(made.key, made.variation_id, made.variation_key, made.in_experiment, made.hash_used, made.bucket)
+
+
+def _spent_ms(work: Work) -> float:
+    """How long the page has taken up to its ads."""
+    return sum(spent for _, spent in work.timings_ms) + work.decide_ms
 
 
 def _cacheable_s(work: Work) -> int:

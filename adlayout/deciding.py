@@ -28,7 +28,7 @@ from adlayout.errors import StoreError, StoreTimeout
 from adlayout.events.token import Ad, Signed, Signer, Ticket
 from adlayout.model import Degraded, Filled, Request, Slot
 from adlayout.privacy.consent import Permissions, permissions
-from adlayout.privacy.readers import reader
+from adlayout.privacy.readers import reader, unit_key
 from adlayout.store.client import Store
 
 
@@ -66,13 +66,24 @@ class Receipt(NamedTuple):
     serve: str | None
 
 
+class Counted(NamedTuple):
+    """What an experiment counts a page as: its key and the value of the attribute that is hashed."""
+
+    experiment: str
+    value: str
+
+
 class Scene(NamedTuple):
-    """Where a page is to be filled: the site's id, the site, all that may run, and its standing where none counts."""
+    """Where a page is to be filled: the site's id, the site, all that may run, and its standing where none counts.
+
+    `counted` is what an experiment counts the page as, if one does.
+    """
 
     site_name: str
     site: Site
     inventory: Inventory
     shown: Standing = AT_START
+    counted: Counted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +159,12 @@ def explained(asked: Question, settled: Settled, *, now: datetime, zone: tzinfo)
 
 
 class Sheet(NamedTuple):
-    """What a ticket says of a page beside its ads."""
+    """What a ticket says of a page beside its ads; `ms` is how long it took to compose."""
 
     layout: str
     cacheable_s: int
     variation: str = ""
+    ms: int = 0
 
 
 def receipt(asked: Question, settled: Settled, sheet: Sheet, *, books: Books, now: datetime) -> Receipt:
@@ -160,7 +172,7 @@ def receipt(asked: Question, settled: Settled, sheet: Sheet, *, books: Books, no
 
     A page that caches may keep has no serve id: the same token goes to many readers.
     """
-    request, outcome = asked.request, settled.outcome
+    request, outcome, trial = asked.request, settled.outcome, asked.scene.counted
     filled = [one for one in settled.decisions if isinstance(one, Filled)]
     name = serve_id(request.request_id)
     bucket = outcome.bucket if not isinstance(outcome, Word) else 0
@@ -178,6 +190,8 @@ def receipt(asked: Question, settled: Settled, sheet: Sheet, *, books: Books, no
         reader=None if sheet.cacheable_s else asked.reader,
         slots=len(settled.decisions),
         ads=tuple([_ad(one) for one in filled]),
+        unit=unit_key(trial.experiment, trial.value, books.secrets) if trial else "",
+        ms=sheet.ms if trial else 0,
     )
     caps = [
         cap
@@ -209,9 +223,14 @@ def _zone(name: str) -> tzinfo:
 
 
 def _shard_key(asked: Question) -> str:
-    """The unit, and not its key in the store: that changes, and the reader must stay where his caps are."""
-    request = asked.request
-    return request.unit if asked.reader and request.unit else request.request_id
+    """The unit, and not its key in the store: that changes, and the reader must stay where his caps are.
+
+    An experiment counts in the shard of what it hashes, so that one unit is never two.
+    """
+    request, trial = asked.request, asked.scene.counted
+    if asked.reader and request.unit:
+        return request.unit
+    return trial.value if trial else request.request_id
 
 
 def _reader(request: Request, permits: Permissions, books: Books | None, now: datetime) -> Reader | None:

@@ -401,7 +401,8 @@ class Request:
     """One request, typed once at the door. `layout` None: the site decides. The answer is written in `charset`.
 
     `retried` says that the caller gave the request id, so that the request may come again; `consent` is None where the
-    caller says nothing of it. A page that is not `counted` is looked at by ops.
+    caller says nothing of it. A page that is not `counted` is looked at by ops. `variation` is that of an
+    experiment whose pages the caller keeps apart, as `experiment=variation`.
     """
 
     html: str
@@ -420,10 +421,22 @@ class Request:
     request_id: str = ""
     retried: bool = False
     counted: bool = True
+    variation: str | None = None
     seed: str | None = None
     timeout_ms: int | None = None
     charset: str = "utf-8"
     warnings: tuple[str, ...] = ()
+
+
+class Trial(NamedTuple):
+    """The experiment that chose a page's layout; only where the hash was used is the page one of its readers'."""
+
+    key: str
+    variation_id: int
+    variation_key: str
+    in_experiment: bool
+    hash_used: bool
+    bucket: float | None
 
 
 class Piece(NamedTuple):
@@ -461,3 +474,4 @@ class Page:
     cacheable_s: int = 0
     token: str = ""
     script: str = ""
+    experiment: Trial | None = None

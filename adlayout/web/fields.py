@@ -205,6 +205,7 @@ FIELDS: Mapping[str, Kind] = {
     "article.language": TEXT,
     "site": TEXT,
     "layout": Kind("the name of a layout, or for a plan a layout as an object", _layout),
+    "variation": TEXT,
     "output": Kind("page or fragment", _one_of(Output)),
     "unit": TEXT,
     "device": Kind("mobile, tablet or desktop", _one_of(Device)),

@@ -120,6 +120,7 @@ def _asking(pairs: list[tuple[str, object]]) -> _Asking:
         facts=_facts(fields) if fields.values.keys() & _ARTICLE_FIELDS else ArticleFacts(),
         site=fields.text("site"),
         layout=fields.text("layout"),
+        variation=fields.text("variation"),
         output=Output(fields.text("output") or Output.PAGE),
         device=Device(device) if device else device_of(fields.text("context.user_agent")),
         country=fields.text("context.country"),

@@ -17,6 +17,8 @@ from adlayout.web.charsets import Charset, without_surrogates
 from adlayout.web.requests import Received
 
 RawHeader: TypeAlias = tuple[bytes, bytes]
+# What was chosen for a page: its layout, `experiment=variation` or nothing, and the device.
+Chosen: TypeAlias = tuple[str, str, str]
 
 JSON = "application/json"
 _PLAIN = re.compile(r"[\x21-\x2b\x2d-\x7e]*")  # visible ASCII without the comma that parts a list
@@ -28,7 +30,7 @@ def page_answer(page: Page, received: Received, *, as_json: bool) -> Response:
     body = _json_body(page, received) if as_json else _html_body(page, received.charset)
     answer = Response(body)
     media = JSON if as_json else f"text/html; charset={received.charset.label}"
-    answer.raw_headers += _fixed_headers(page.layout, page.device, page.cacheable_s, media)
+    answer.raw_headers += _fixed_headers(_chosen(page), page.cacheable_s, media)
     answer.raw_headers += _own_headers(page, received.request.request_id)
     return answer
 
@@ -57,16 +59,23 @@ def _json_body(page: Page, received: Received) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _fixed_headers(layout: str, device: str, cacheable_s: int, media: str) -> tuple[RawHeader, ...]:
+def _fixed_headers(chosen: Chosen, cacheable_s: int, media: str) -> tuple[RawHeader, ...]:
     """What many answers share: encoded once."""
+    layout, variation, device = chosen
     name = _header_list((layout,))
-    return (
+    headers = (
         (b"content-type", media.encode()),
         (b"cache-control", b"public, max-age=%d" % cacheable_s if cacheable_s > 0 else b"private, no-store"),
         (b"vary", b"Accept"),
         (b"adlayout-layout", name.encode()),
-        (b"adlayout-cache-key", f"layout={name};variation=;device={device}".encode()),
+        (b"adlayout-cache-key", f"layout={name};variation={variation};device={device}".encode()),
     )
+    return (*headers, (b"adlayout-experiment", variation.encode())) if variation else headers
+
+
+def _chosen(page: Page) -> Chosen:
+    trial = page.experiment
+    return page.layout, f"{trial.key}={trial.variation_key}" if trial else "", page.device
 
 
 def _own_headers(page: Page, request_id: str) -> list[RawHeader]:
