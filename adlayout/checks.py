@@ -230,10 +230,10 @@ def markup_faults(files: Sequence[Read[InventoryFile]], templates: Templates) ->
             try:
                 proven(creatives[row.id], templates)
             except ValueError as exc:
-                yield file.source.placed(_at_key(f"creatives.{at}", row, str(exc)))
+                yield file.source.placed(at_key(f"creatives.{at}", row, str(exc)))
 
 
-def _at_key(path: str, row: CreativeRow, message: str) -> Fault:
+def at_key(path: str, row: CreativeRow, message: str) -> Fault:
     """The fault at the key that its message begins with, where it begins with one."""
     key, _, rest = message.partition(": ")
     return Fault(f"{path}.{key}", rest) if key.partition(".")[0] in type(row).model_fields else Fault(path, message)

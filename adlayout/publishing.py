@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
+from adlayout.checks import at_key
 from adlayout.config.read import validate, validate_json
 from adlayout.decision.files import dangling, merged, repeated, to_rows
 from adlayout.decision.inventory import read_inventory
@@ -211,13 +212,7 @@ def _bad_markup(file: InventoryFile, prepare: Prepare) -> Iterator[Fault]:
         try:
             prepare(creatives[row.id])
         except ValueError as exc:
-            yield _at_key(f"creatives.{at}", row, str(exc))
-
-
-def _at_key(path: str, row: CreativeRow, message: str) -> Fault:
-    """The fault at the key that its message begins with, where it begins with one."""
-    key, _, rest = message.partition(": ")
-    return Fault(f"{path}.{key}", rest) if key.partition(".")[0] in type(row).model_fields else Fault(path, message)
+            yield at_key(f"creatives.{at}", row, str(exc))
 
 
 def _naming(rows: Rows, kind: Kind, id: str) -> list[str]:

@@ -15,8 +15,6 @@ from adlayout.store.client import Store
 from adlayout.store.effects import Terms, collect
 
 _AT_ONCE: Final = 500
-# Where a line of a batch has what it counts: see store/record.lua.
-_COUNTS: Final = 6
 
 
 @dataclass(slots=True)
@@ -53,9 +51,7 @@ def _at(entry: Mapping[str, Any]) -> int:
 
 
 def _add(found: Recounted, terms: Terms, records: list[Record]) -> None:
-    batch = collect(found.shard, "-", terms, records)
-    for line in batch.lines:
-        counts: Any = line[_COUNTS]  # JSON values, whose shape no type says
-        for index, name, number in counts:
-            fields = found.counts.setdefault(batch.keys[index - 1].partition("}:")[2], {})
+    for key, counts in collect(found.shard, "-", terms, records).counts().items():
+        fields = found.counts.setdefault(key, {})
+        for name, number in counts.items():
             fields[name] = fields.get(name, 0) + number

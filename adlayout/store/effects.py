@@ -17,6 +17,7 @@ _LATEST_MS: Final = 4_102_444_800_000  # the year 2100: what is said to be later
 HOUR_MS: Final = 3_600_000
 DAY_LIFE_MS: Final = 40 * 24 * HOUR_MS
 _POSITION_LIFE_MS: Final = 7 * 24 * HOUR_MS
+_COUNTS: Final = 6  # the place in a line of what it counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,15 @@ class Batch:
                 "lines": lines,
             }
         )
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """What the lines come to if all of them are new, by the end of each key's name and by field."""
+        found: dict[str, dict[str, int]] = {}
+        for line in self.lines:
+            for index, name, number in line[_COUNTS]:
+                fields = found.setdefault(keys.suffix(self.keys[index - 1]), {})
+                fields[name] = fields.get(name, 0) + number
+        return found
 
     def line(self, record: Record) -> list[Any]:
         """One line as record.lua takes it. A text that is no event counts nothing, but stays in the stream."""

@@ -69,3 +69,8 @@ def stream(shard: int) -> str:
 def key(shard: int, suffix: str) -> str:
     """A key of a shard by the end of its name, such as `f` or `d:20261124`."""
     return f"adl:{{adl.{shard}}}:{suffix}"
+
+
+def suffix(key: str) -> str:
+    """The end of a key's name, such as `f` or `d:20261124`."""
+    return key.partition("}:")[2]
