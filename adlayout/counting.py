@@ -34,6 +34,8 @@ from adlayout.telemetry.logs import QUIET
 
 # In which of a reader's fields an event of an ad counts.
 CapsOf: TypeAlias = Callable[[What, Ad], Caps]
+# What an event of an ad earns, in millionths of the currency.
+WorthOf: TypeAlias = Callable[[What, Ad], int]
 
 _BOUNDS: Final = Bounds()
 _FIRST_RETRY_S: Final = 0.1
@@ -64,6 +66,11 @@ class Waiting(NamedTuple):
 def no_caps(what: What, ad: Ad) -> Caps:
     """No event counts for its reader."""
     return ()
+
+
+def no_worth(what: What, ad: Ad) -> int:
+    """No event earns anything."""
+    return 0
 
 
 class Counter:
@@ -108,27 +115,44 @@ class Counter:
         """
         self._take(signed.ticket.shard, page_record(signed, self._clock.now_ms(), once=once, caps=caps, bad=bad))
 
-    def happened(
-        self, ticket: Ticket, happening: Happening, *, id: str = "", caps_of: CapsOf = no_caps, bad: str | None = None
+    def happened(  # noqa: PLR0913 (each is a matter of its own, with a default)
+        self,
+        ticket: Ticket,
+        happening: Happening,
+        *,
+        id: str = "",
+        caps_of: CapsOf = no_caps,
+        worth_of: WorthOf = no_worth,
+        bad: str | None = None,
     ) -> bool:
         """That something happened to a page or to one of its ads; False where the page has no ad in that slot.
 
-        `id` names a page whose token does not, so that what is told twice counts once.
+        `id` names a page whose token does not, so that what is told twice counts once. What an event is worth is only
+        asked for where an experiment counts it.
         """
-        one = ticket.only(happening.slot) if happening.slot else ticket._replace(ads=())
+        one = ticket.only(happening.slot) if happening.slot else ticket
         if one is None:
             return False
-        caps = caps_of(happening.what, one.ads[0]) if one.ads and one.reader else ()
+        what, ad = happening.what, one.ads[0] if happening.slot else None
+        caps = caps_of(what, ad) if ad and one.reader else ()
+        happening = happening._replace(worth=worth_of(what, ad) if ad and one.unit else 0)
         record = event_record(one.named(id), happening, self._clock.now_ms(), caps=caps, bad=bad)
         self._take(ticket.shard, record)
         return True
 
     def batch(
-        self, ticket: Ticket, batch: Batch, *, caps_of: CapsOf = no_caps, bad: str | None = None
+        self,
+        ticket: Ticket,
+        batch: Batch,
+        *,
+        caps_of: CapsOf = no_caps,
+        worth_of: WorthOf = no_worth,
+        bad: str | None = None,
     ) -> tuple[str, ...]:
         """Everything that a page reports; returns the reasons for what was left out."""
         taken = [
-            self.happened(ticket, happening, id=batch.id, caps_of=caps_of, bad=bad) for happening in batch.happenings
+            self.happened(ticket, happening, id=batch.id, caps_of=caps_of, worth_of=worth_of, bad=bad)
+            for happening in batch.happenings
         ]
         return (*batch.dropped, *["unknown_slot"] * taken.count(False))
 

@@ -37,6 +37,24 @@ def test_a_page_without_a_name_counts_each_time() -> None:
     assert (record.serve, record.once, record.reader) == (None, None, TICKET.reader)
 
 
+def test_an_exposure_tells_an_experiment_how_many_ads_stood_there_and_how_long_the_page_took() -> None:
+    ticket = TICKET._replace(variation="size=big", unit="4a", ms=7, ads=(Ad("s1", "-", "house"), Ad("s2", "-", "box")))
+    said = json.loads(event_record(ticket, Happening(What.EXPOSURE), 7).text)
+    told = {name: said.get(name) for name in ("e", "v", "h", "m", "f", "p")}
+    assert told == {"e": "exposure", "v": "size=big", "h": "4a", "m": 7, "f": 2, "p": []}
+
+
+def test_an_event_says_what_it_is_worth() -> None:
+    ticket = TICKET._replace(unit="4a", ads=(Ad("s1", "spring", "box"),))
+    said = json.loads(event_record(ticket, Happening(What.CLICK, "s1", worth=250_000), 7).text)
+    assert (said["w"], said["h"], said["p"][0][:2]) == (250_000, "4a", ["s1", "spring"])
+
+
+def test_what_no_experiment_counts_says_nothing_to_one() -> None:
+    said = json.loads(event_record(TICKET._replace(ads=(Ad("s1", "-", "a"),)), Happening(What.EXPOSURE), 7).text)
+    assert not {"h", "m", "f", "w"} & set(said)
+
+
 def test_what_stands_for_a_lost_line_counts_nothing() -> None:
     assert lost_record(7) == Record('{"e":"lost","at":7,"i":"","p":[]}', 7)
 

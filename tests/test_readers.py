@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adlayout.counts import Reader
-from adlayout.privacy.readers import all_keys, reader, truncated
+from adlayout.privacy.readers import all_keys, reader, truncated, unit_key
 
 SECRET = "a secret of this test"  # noqa: S105 - of this test alone
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -51,6 +51,18 @@ def test_who_is_to_be_forgotten_is_looked_for_under_every_salt() -> None:
 
 def test_a_unit_of_any_characters_has_keys() -> None:
     assert len(reader("\udc80\0é", [SECRET], NOW, DAYS).now) == 32
+    assert len(unit_key("density", "\udc80\0é", [SECRET])) == 32
+
+
+def test_an_experiment_knows_a_unit_by_one_key_that_stays() -> None:
+    """The keys stand in stores: whoever changes how they are made begins every experiment anew."""
+    assert unit_key("density", "visitor-42", ["new", SECRET]) == "bd1340db285ffc955eb8b920b42c31eb"
+
+
+def test_a_units_keys_in_two_experiments_have_nothing_in_common() -> None:
+    pairs = [("density", "a"), ("size", "a"), ("density", "b")]
+    found = {unit_key(experiment, value, [SECRET]) for experiment, value in pairs}
+    assert len(found | set(reader("a", [SECRET], NOW, DAYS))) == len(pairs) + 2
 
 
 @pytest.mark.parametrize(

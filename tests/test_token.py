@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +33,8 @@ TICKET = Ticket(
     reader=Reader("now", "before"),
     slots=4,
     ads=ADS,
+    unit="5" * 32,
+    ms=12,
 )
 ADDRESS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
@@ -141,6 +146,12 @@ def test_names_of_every_script_come_back_and_long_ones_are_cut() -> None:
 def test_a_ticket_of_one_ad_is_found_by_its_slot() -> None:
     assert TICKET.only("inline-2") == TICKET._replace(ads=(ADS[2],))
     assert TICKET.only("inline-3") is None
+
+
+def test_a_page_that_no_experiment_counts_says_nothing_of_one() -> None:
+    bare = Ticket(EXPIRES, "default", "article", "desktop")
+    payload = b64decode(signer().sign(bare).page.partition(".")[0] + "==", altchars="-_")
+    assert list(json.loads(payload)) == ["x", "k", "u", "i", "b", "s", "l", "v", "d", "c", "a", "n", "p"]
 
 
 @pytest.mark.parametrize("payload", ["", "e30", "bnVsbA", "W10", "MQ", "_", "eyJ4IjoxfQ", "-_-_"])

@@ -41,6 +41,7 @@ class Happening(NamedTuple):
     value: float | None = None
     name: str | None = None
     number: int = 0
+    worth: int = 0
 
     @property
     def once(self) -> str:
@@ -64,11 +65,15 @@ def page_record(signed: Signed, at_ms: int, *, once: bool, caps: Caps = (), bad:
 def event_record(
     ticket: Ticket, happening: Happening, at_ms: int, *, caps: Caps = (), bad: str | None = None
 ) -> Record:
-    """What happened to the page, or to the one ad that the ticket holds; it counts once where the page has a name."""
-    what, _, value, name, _ = happening
-    said = {"name": name, "value": value}
+    """What happened to the page, or to the one ad that the ticket holds; it counts once where the page has a name.
+
+    An exposure says how many ads stood on the page; what happens to a page names none of them.
+    """
+    filled = len(ticket.ads) if happening.what is What.EXPOSURE and ticket.unit else None
+    said = {"name": happening.name, "value": happening.value, "w": happening.worth or None, "f": filled}
     own = "".join(f'"{key}":{_encode(one)},' for key, one in said.items() if one is not None)
-    text = f'{{"e":"{what}","at":{at_ms},{_also(caps, bad)}{own}{facts_of(ticket)}'
+    facts = facts_of(ticket if happening.slot else ticket._replace(ads=()))
+    text = f'{{"e":"{happening.what}","at":{at_ms},{_also(caps, bad)}{own}{facts}'
     once = happening.once if ticket.serve else None
     return Record(text, at_ms, ticket.serve or None, once, ticket.reader if caps else None)
 

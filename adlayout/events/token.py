@@ -59,7 +59,8 @@ class Ticket(NamedTuple):
 
     `serve` names the page where only one reader gets it, and is empty where a shared cache may keep it. `expires` is in
     Unix seconds; `bucket` that of the holds, 0 where nothing is held; `variation` is `experiment=variation` or empty;
-    `slots` counts the empty ones too.
+    `slots` counts the empty ones too. `unit` is the key under which an experiment counts the page, empty where none
+    does, and `ms` how many milliseconds it took to compose it.
     """
 
     expires: int
@@ -75,6 +76,8 @@ class Ticket(NamedTuple):
     reader: Reader | None = None
     slots: int = 0
     ads: tuple[Ad, ...] = ()
+    unit: str = ""
+    ms: int = 0
 
     def only(self, slot: str) -> Ticket | None:
         """The ticket of one of its ads, or None where the slot has none."""
@@ -159,7 +162,8 @@ def facts_of(ticket: Ticket) -> str:
     place = _place(ticket.site, ticket.layout, ticket.variation, ticket.device, ticket.section[:_LONGEST_NAME])
     serve, article = _quoted(ticket.serve), _quoted(ticket.article[:_LONGEST_NAME])
     ads = ",".join(map(_ad, ticket.ads))
-    return f'"i":{serve},"b":{ticket.bucket},{place},"a":{article},"n":{ticket.slots},"p":[{ads}]}}'
+    trial = f'"h":{_quoted(ticket.unit)},"m":{ticket.ms},' if ticket.unit or ticket.ms else ""
+    return f'"i":{serve},"b":{ticket.bucket},{place},"a":{article},"n":{ticket.slots},{trial}"p":[{ads}]}}'
 
 
 # Pages of a site differ in little, and its ads stand in the same few places.
@@ -214,6 +218,8 @@ def _ticket(payload: str) -> Ticket | None:
             reader=Reader(*reader) if reader else None,
             slots=said["n"],
             ads=tuple(Ad(*ad) for ad in said["p"]),
+            unit=said.get("h", ""),
+            ms=said.get("m", 0),
         )
     except (ValueError, TypeError, LookupError):
         return None

@@ -1,7 +1,7 @@
 """Under which names the store knows a reader: a hash whose salt changes, so that no key can be led back to a unit.
 
 A salt stands for `reader_days`, and what was counted under the one before is still found: nothing that is counted for
-longer than that may rely on these keys.
+longer than that may rely on these keys. Experiments know what they count by names of their own, which stay.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from adlayout.counts import Reader
 
 _DAY_S: Final = 86_400
 _KEY_BYTES: Final = 16
+_UNIT_LABEL: Final = "adlayout experiment"
 # What is counted under a salt that is read no more may still be kept: as long as the longest window, a lifetime's.
 _LONGEST_KEPT_DAYS: Final = 400
 _KEPT_BITS: Final = {4: 16, 6: 48}  # of an address
@@ -36,6 +37,15 @@ def all_keys(unit: str, secrets: Sequence[str], now: datetime, reader_days: int)
     newest = _period(now, reader_days)
     periods = range(newest, newest - 2 - -(-_LONGEST_KEPT_DAYS // reader_days), -1)
     return tuple(_key(unit, secret, period) for secret in secrets for period in periods)
+
+
+def unit_key(experiment: str, value: str, secrets: Sequence[str]) -> str:
+    """The key under which an experiment counts what has this value of its hash attribute, for as long as it runs.
+
+    Comes from the last of the secrets, as readers' keys do; there is nothing to be found under those of the others.
+    """
+    said = f"{_UNIT_LABEL} {experiment}\n{value}".encode("utf-8", "surrogatepass")
+    return hmac.digest(secrets[-1].encode(), said, "sha256")[:_KEY_BYTES].hex()
 
 
 def truncated(ip: str) -> str | None:

@@ -20,6 +20,7 @@ from adlayout.store.health import Health, read_health
 from adlayout.store.lane import Lane
 from adlayout.store.leases import Dealer
 from adlayout.store.reserving import Sharing, keys_of, reserved
+from adlayout.store.sums import read_sums
 from adlayout.store.words import as_bytes, flat
 
 __all__ = ["Changed", "Health", "Recorded", "Store"]
@@ -185,6 +186,22 @@ class Store:
         )
         return dict(zip(wanted, found, strict=True))
 
+    async def experiment(self, key: str, variations: Sequence[str]) -> dict[str, int]:
+        """What an experiment came to, over all shards: sums by `<index of the variation's key>:<variable>`.
+
+        Variables are of a unit: pages (P), ads on them (S), views (V), clicks (C), what both earned (R, in millionths
+        of the currency), milliseconds engaged (E), layout shift (L, in ten thousandths), milliseconds of composing (T),
+        whether there was one page only (B), conversions (`K:<name>`) and their worth (`KV:<name>`, in millionths).
+        A variable twice (`PP`, `K:<name>K:<name>`) is the sum of its squares, and `CV`, `VS`, `EP`, `LP` and `TP` are
+        those of products. `n` are the units that were exposed, `n:<day>` those of them that were so first on this day,
+        `bad` the exposures that no reader had; `multi`, of no variation, are the units that were seen in several.
+        """
+        what = "sums cannot be read"
+        names = [as_bytes(keys.sums(shard, key)) for shard in range(self.shards)]
+        answers = await asyncio.gather(*(self._bulk.ask("HGETALL", name, what=what) for name in names))
+        with store_faults(self.where, what):
+            return reading.summed([read_sums(reading.as_texts(answer), variations) for answer in answers])
+
     async def raise_to(self, shard: int, fields: Mapping[str, Mapping[str, int]]) -> int:
         """Raises counts of this shard to what they must be at least, by the end of the key's name and field.
 
@@ -213,7 +230,10 @@ class Store:
         return await Dealer(self._bulk, self.shards, self._hold_ms, day).deal(list(limits))
 
     async def forget(self, readers: Sequence[str]) -> int:
-        """Removes what counts for these readers' keys, and returns how many hashes there were."""
+        """Removes what counts for these keys of readers and units, and returns how many hashes there were.
+
+        What experiments summed up stays: it names nobody.
+        """
         gone = 0
         for shard in range(self.shards):
             for reader in readers:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from adlayout.counts import NO_FLIGHT, Event, Record
 from adlayout.store import keys
+from adlayout.store.sums import amounts, experiment_of
 from adlayout.store.words import as_json, flat
 
 _LETTERS: Final = {"page": Event.SERVED.letter, "view": Event.VIEW.letter, "click": Event.CLICK.letter}
@@ -18,6 +19,8 @@ HOUR_MS: Final = 3_600_000
 DAY_LIFE_MS: Final = 40 * 24 * HOUR_MS
 _POSITION_LIFE_MS: Final = 7 * 24 * HOUR_MS
 _COUNTS: Final = 6  # the place in a line of what it counts
+# What a unit did is known until it was not seen for so long; then it is another one.
+_UNIT_LIFE_MS: Final = 100 * 24 * HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class _Effects(NamedTuple):
     caps: list[list[object]]
     counts: list[list[object]]
     frees: list[list[object]]
+    trial: list[object] | None = None
 
 
 _NOTHING: Final = _Effects(0, [], [], [])
@@ -62,17 +66,17 @@ class Batch:
     hashes: set[int] = field(default_factory=set)
     lines: list[list[Any]] = field(default_factory=list)
     _known: dict[str, int] = field(default_factory=dict)
-    _days: dict[int, int] = field(default_factory=dict)
+    _days: dict[int, str] = field(default_factory=dict)
     _hours: dict[int, int] = field(default_factory=dict)
 
     def ask(self, first: int, *, start: bool) -> bytes:
         """The batch as record.lua takes it: every key and field once, and the lines name them by their index."""
         targets: dict[tuple[Any, Any], int] = {}
         lines = []
-        for *others, counts, frees in self.lines:
+        for *others, counts, frees, trial in self.lines:
             pairs = [(targets.setdefault((key, name), len(targets) + 1), number) for key, name, number in counts]
             freed = [targets.setdefault((key, name), len(targets) + 1) for key, name in frees]
-            lines.append((*others, flat(pairs), freed))
+            lines.append((*others, flat(pairs), freed, trial))
         return as_json(
             {
                 "first": first,
@@ -80,6 +84,7 @@ class Batch:
                 "hold_ms": self.terms.hold_ms,
                 "token_ms": self.terms.token_ms,
                 "position_ms": _POSITION_LIFE_MS,
+                "unit_ms": _UNIT_LIFE_MS,
                 "stream_length": self.terms.stream_length,
                 "lives": list(self.lives.items()),
                 "hashes": sorted(self.hashes),
@@ -103,8 +108,8 @@ class Batch:
         reader, before = self._reader(record)
         try:
             said = json.loads(record.text)
-            effects = self._effects(said, _LETTERS[said["e"]], record.at_ms)
-        except (ValueError, TypeError, LookupError, AttributeError):
+            effects = self._effects(said, record.at_ms)
+        except (ValueError, OverflowError, TypeError, LookupError, AttributeError):
             effects = _NOTHING
         return [
             happened,
@@ -115,9 +120,29 @@ class Batch:
             effects.caps,
             effects.counts,
             effects.frees,
+            effects.trial or 0,
         ]
 
-    def _effects(self, said: Any, letter: str, at_ms: int) -> _Effects:  # the text is anybody's JSON
+    def _effects(self, said: Any, at_ms: int) -> _Effects:  # the text is anybody's JSON
+        letter = _LETTERS.get(said["e"])
+        found = self._of_ads(said, letter, at_ms) if letter else _NOTHING
+        return self._on_trial(found, said, at_ms) if said.get("h") else found
+
+    def _on_trial(self, found: _Effects, said: Any, at_ms: int) -> _Effects:
+        """The effects with those on the experiment that the page is part of."""
+        experiment, variation = experiment_of(said["v"])
+        exposes, own = said["e"] == "exposure", amounts(said)
+        if not own or (said.get("bad") and not exposes):
+            return found
+        sums = self._key(keys.sums(self.shard, experiment))
+        self.hashes.add(sums)
+        if said.get("bad"):
+            return found._replace(counts=[[sums, f"{variation}:bad", 1]])
+        unit = self._key(keys.unit(self.shard, str(said["h"])))
+        day = self._name_of_day(at_ms) if exposes else ""
+        return found._replace(trial=[unit, sums, variation, day, flat(own)])
+
+    def _of_ads(self, said: Any, letter: str, at_ms: int) -> _Effects:
         ads = [_Ad(*ad) for ad in said["p"]]
         day, hour = self._day(at_ms), self._hour(at_ms)
         if said.get("bad"):
@@ -153,11 +178,14 @@ class Batch:
         )
 
     def _day(self, at_ms: int) -> int:
+        return self._ending(keys.day(self.shard, self._name_of_day(at_ms)), DAY_LIFE_MS)
+
+    def _name_of_day(self, at_ms: int) -> str:
         minute = _minute(at_ms)
         found = self._days.get(minute)
         if found is None:
-            day = datetime.fromtimestamp(minute * 60, self.terms.zone).strftime("%Y%m%d")
-            found = self._days[minute] = self._ending(keys.day(self.shard, day), DAY_LIFE_MS)
+            found = datetime.fromtimestamp(minute * 60, self.terms.zone).strftime("%Y%m%d")
+            self._days[minute] = found
         return found
 
     def _hour(self, at_ms: int) -> int:

@@ -41,6 +41,16 @@ def reader(shard: int, reader: str) -> str:
     return key(shard, f"u:{reader}")
 
 
+def unit(shard: int, unit: str) -> str:
+    """Hash: what an experiment counts of one of its units."""
+    return reader(shard, unit)
+
+
+def sums(shard: int, experiment: str) -> str:
+    """Hash: what all units of an experiment come to, in each of its variations."""
+    return key(shard, f"x:{experiment}")
+
+
 def memo(shard: int, request_id: str) -> str:
     """String: what a page was answered, for its retry."""
     return key(shard, f"q:{request_id}")

@@ -1,11 +1,12 @@
 #!lua
 -- Applies the lines of a spool that were not applied yet, each once, in their order.
 -- KEYS: the spool's position, totals, stream; then whatever the lines name by its index.
--- ARGV[1], JSON: first (the position of the first line), start, hold_ms, token_ms, position_ms, stream_length,
+-- ARGV[1], JSON: first (the position of the first line), start, hold_ms, token_ms, position_ms, unit_ms, stream_length,
 -- lives (key index and milliseconds of each hash that must end), hashes (indexes of those that must be hashes),
 -- targets (key index and field of everything that is counted or freed) and lines: each {happened, once, bucket, reader,
--- reader before, caps {field, window_ms}, counts (target, number, target, ...), frees (target, ...)}, where 0 or '' is
--- none. ARGV[2] and so on: the lines' texts.
+-- reader before, caps {field, window_ms}, counts (target, number, target, ...), frees (target, ...), trial}, where 0 or
+-- '' is none; trial: {unit, sums, variation, day (of an exposure, else ''), amounts (variable, number, variable, ...)}.
+-- ARGV[2] and so on: the lines' texts.
 -- Returns: the position that is applied, the time in milliseconds, and the fields that hold no number.
 local ask = cjson.decode(ARGV[1])
 local time = redis.call('TIME')
@@ -107,10 +108,127 @@ local function give_back(frees, bucket)
   for _, target in ipairs(frees) do of_bucket[target] = (of_bucket[target] or 0) + 1 end
 end
 
+-- An experiment's sums over its units: of each variable, of its square, and of the products of some, for their spread.
+-- Units are read once and written once, whatever number of lines is theirs; what they changed by goes to the sums.
+-- A number is exact up to 2^53, so no unit's variable passes MOST. Squares do, and their sums pass 2^63: so they are
+-- kept as four digits to this base, each of which is summed apart.
+local BASE, MOST = 1e7, 1e14 - 1
+local PAIRS = { { 'C', 'V' }, { 'V', 'S' }, { 'E', 'P' }, { 'L', 'P' }, { 'T', 'P' } }
+-- Names of conversions come from browsers, and neither hash may grow by whatever they make up.
+local MOST_NAMES, MOST_FIELDS = 20, 5000
+local units, books = {}, {}
+
+local function enter(sums, field, number)
+  local book = books[sums] or {}
+  books[sums] = book
+  book[field] = (book[field] or 0) + number
+end
+
+local function enter_product(sums, field, name, sign, a, b)
+  if a * b < BASE then return enter(sums, field .. name, sign * a * b) end
+  local a1, b1 = math.floor(a / BASE), math.floor(b / BASE)
+  local a0, b0 = a - a1 * BASE, b - b1 * BASE
+  local lowest = a0 * b0
+  local low = a1 * b0 + a0 * b1 + math.floor(lowest / BASE)
+  local high = a1 * b1 + math.floor(low / BASE)
+  for place, digit in ipairs({ lowest % BASE, low % BASE, high % BASE, math.floor(high / BASE) }) do
+    if digit ~= 0 then enter(sums, field .. (place > 1 and place - 1 or '') .. name, sign * digit) end
+  end
+end
+
+local function unit_of(index, sums)
+  if units[index] == nil then
+    local words = redis.pcall('HGETALL', KEYS[index])
+    units[index] = not words.err and { sums = sums, was = {}, is = {}, names = 0 }
+    for at = 1, words.err and 0 or #words, 2 do
+      local name, text = words[at], words[at + 1]
+      if name == 'x' then
+        units[index].variation, units[index].kept = text, true
+      elseif name == 'm' then
+        units[index].several = true
+      elseif string.match(text, '^-?%d+$') then
+        units[index].was[name], units[index].is[name] = tonumber(text), tonumber(text)
+        if string.sub(name, 1, 2) == 'K:' then units[index].names = units[index].names + 1 end
+      end
+    end
+  end
+  return units[index]
+end
+
+local function is_known(unit, name)
+  if unit.is[name] or string.sub(name, 1, 1) ~= 'K' then return true end
+  if string.sub(name, 1, 3) == 'KV:' then return unit.is['K:' .. string.sub(name, 4)] ~= nil end
+  local key = KEYS[unit.sums]
+  if unit.names >= MOST_NAMES then return false end
+  if redis.call('HEXISTS', key, unit.variation .. ':' .. name) == 0 and redis.call('HLEN', key) >= MOST_FIELDS then
+    return false
+  end
+  unit.names = unit.names + 1
+  return true
+end
+
+local function count_unit(index, sums, variation, day, amounts)
+  local unit = unit_of(index, sums)
+  if not unit then return end
+  unit.variation = unit.variation or variation
+  if unit.variation ~= variation and not unit.several then
+    unit.several = true
+    unit.marks = true
+    enter(unit.sums, 'multi', 1)
+  end
+  local is = unit.is
+  if day ~= '' then
+    is.B = is.P and 0 or 1
+    unit.exposed = true
+    if not is.P then
+      enter(unit.sums, unit.variation .. ':n', 1)
+      enter(unit.sums, unit.variation .. ':n:' .. day, 1)
+    end
+  end
+  for at = 1, #amounts, 2 do
+    local name = amounts[at]
+    if is_known(unit, name) then is[name] = math.max(-MOST, math.min(MOST, (is[name] or 0) + amounts[at + 1])) end
+  end
+end
+
+-- Enters what changed of a unit and returns its fields that do.
+local function sum_up(unit)
+  local was, is, start = unit.was, unit.is, unit.variation .. ':'
+  local changed = unit.marks and { 'm', '1' } or {}
+  for name, number in pairs(is) do
+    local before = was[name] or 0
+    if number ~= before or not was[name] then
+      changed[#changed + 1], changed[#changed + 2] = name, whole(number)
+    end
+    if number ~= before then
+      local letters, rest = string.match(name, '^(%u+)(.*)$')
+      enter(unit.sums, start .. name, number - before)
+      enter_product(unit.sums, start .. letters .. letters, rest, 1, math.abs(number), math.abs(number))
+      enter_product(unit.sums, start .. letters .. letters, rest, -1, math.abs(before), math.abs(before))
+    end
+  end
+  for _, pair in ipairs(PAIRS) do
+    local a, b = unpack(pair)
+    local now_a, now_b, was_a, was_b = is[a] or 0, is[b] or 0, was[a] or 0, was[b] or 0
+    if now_a ~= was_a or now_b ~= was_b then
+      enter_product(unit.sums, start .. a .. b, '', 1, now_a, now_b)
+      enter_product(unit.sums, start .. a .. b, '', -1, was_a, was_b)
+    end
+  end
+  return changed
+end
+
+local function keep_unit(index, unit)
+  local changed = sum_up(unit)
+  if #changed > 0 then redis.call('HSET', KEYS[index], 'x', unit.variation, unpack(changed)) end
+  if unit.exposed or not unit.kept then redis.call('PEXPIRE', KEYS[index], whole(ask.unit_ms)) end
+end
+
 for at = applied - ask.first + 2, lines do
-  local happened, once, bucket, reader, before, caps, counts, frees = unpack(ask.lines[at])
+  local happened, once, bucket, reader, before, caps, counts, frees, trial = unpack(ask.lines[at])
   if is_new(happened, once) then
     add(counts)
+    if trial ~= 0 then count_unit(unpack(trial)) end
     if bucket > 0 then give_back(frees, bucket) end
     count_reader(reader, before, caps, bucket)
     if bucket > 0 and bucket < current - 1 then
@@ -122,10 +240,20 @@ for at = applied - ask.first + 2, lines do
 end
 
 local spoiled = {}
-for target, place in ipairs(ask.targets) do
-  local key, field = KEYS[place[1]], place[2]
-  if sums[target] and type(redis.pcall('HINCRBY', key, field, whole(sums[target]))) == 'table' then
+local function count(key, field, number)
+  if type(redis.pcall('HINCRBY', key, field, whole(number))) == 'table' then
     spoiled[#spoiled + 1] = key .. ' ' .. field
+  end
+end
+for target, place in ipairs(ask.targets) do
+  if sums[target] then count(KEYS[place[1]], place[2], sums[target]) end
+end
+for index, unit in pairs(units) do
+  if unit then keep_unit(index, unit) end
+end
+for index, book in pairs(books) do
+  for field, number in pairs(book) do
+    if number ~= 0 then count(KEYS[index], field, number) end
   end
 end
 for bucket, of_bucket in pairs(freed) do
