@@ -1,6 +1,6 @@
 """Breaks the running service again and again, and holds what its callers were told against what the store counted.
 
-    python -m benchmarks.rounds [--rounds 200] [--seed N] [--fault NAME] [--log FILE]
+    python -m benchmarks.rounds [--rounds 200] [--seed N] [--fault NAME] [--shards N] [--log FILE]
 
 `adlayout serve --workers 2` with a Valkey of its own (append-only), both behind lines that can be broken. In each round
 six callers ask for pages and report views and clicks, each under one name until it is acknowledged, and at a random
@@ -72,6 +72,7 @@ class House:
     door: Line
     port: int
     rng: random.Random
+    shards: int
     service: Service = field(init=False)
     starts: Iterator[int] = field(default_factory=count)
 
@@ -319,7 +320,7 @@ class Rounds:
         ends = time.monotonic() + AGREE_S
         with self.house.client() as client:
             while True:
-                store = kept(client, known=self.before)
+                store = kept(client, shards=self.house.shards, known=self.before)
                 found = audit(self.whole, store)
                 differences = {*found.lost, *found.doubled, *found.other, *found.miscounted} - self.known
                 if not differences or time.monotonic() > ends:
@@ -331,7 +332,7 @@ class Rounds:
     def end(self) -> bool:
         """Whether all of it, read once more, is still as it was told."""
         with self.house.client() as client:
-            found = audit(self.whole, kept(client))
+            found = audit(self.whole, kept(client, shards=self.house.shards))
         left = {*found.lost, *found.doubled, *found.other, *found.miscounted} - self.known
         for text in sorted(left):
             self.log(f"AT THE END {text}")
@@ -377,17 +378,17 @@ def table(rows: dict[str, Row]) -> str:
 
 
 @contextmanager
-def house(rng: random.Random) -> Iterator[House]:
+def house(rng: random.Random, shards: int) -> Iterator[House]:
     home = Path(tempfile.mkdtemp(prefix="adl-rounds-"))
     os.environ["ADLAYOUT_STATE_DIR"] = str(home / "state")
-    config(home)
+    config(home, shards=shards)
     options = ("--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0")
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         store = stack.enter_context(server(*options))
         port = free_port()
         lines = [stack.enter_context(line(url)) for url in (store.url, f"redis://{HOST}:{port}")]
-        found = House(home, store, *lines, port, rng)
+        found = House(home, store, *lines, port, rng, shards)
         found.open()
         stack.callback(lambda: found.service.end())
         yield found
@@ -404,6 +405,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     parser.add_argument("--fault", choices=FAULTS, help="only this one")
+    parser.add_argument("--shards", type=int, default=1, help="into how many parts counters are split")
     parser.add_argument("--log", type=Path, help="where each round and each difference is written (default: stderr)")
     args = parser.parse_args()
     # Started beside something else, nobody but SIGTERM tells it to stop and clean up.
@@ -412,7 +414,7 @@ def main() -> int:
     rng = random.Random(args.seed)  # noqa: S311 (chance, no secrets)
     with ExitStack() as stack:
         file = stack.enter_context(args.log.open("a")) if args.log else sys.stderr
-        place = stack.enter_context(house(rng))
+        place = stack.enter_context(house(rng, args.shards))
         rounds = Rounds(place, rng, partial(write, file))
         rounds.log(f"seed {args.seed}, {place.home}")
         names = [args.fault] if args.fault else list(FAULTS)

@@ -72,22 +72,25 @@ class Kept:
     days: Mapping[str, Mapping[str, int]]
     hours: Mapping[str, Mapping[str, int]]
     entries: tuple[Mapping[str, Any], ...]
-    last: str = "-"
+    last: tuple[str, ...] = ()
 
 
-def kept(client: redis.Redis, shard: int = 0, *, known: Kept | None = None) -> Kept:
-    """Everything that counts, of one shard; of its stream only what came after what is `known`."""
-
-    def under(prefix: str) -> dict[str, Mapping[str, int]]:
-        name = keys.key(shard, prefix)
-        found = (key.decode() for key in client.scan_iter(f"{name}*", count=1000))
-        return {key.removeprefix(name): _counts(client, key) for key in found}
-
-    first = f"({known.last}" if known and known.entries else "-"
-    stream: Any = client.xrange(keys.stream(shard), first)  # the client's replies are untyped
-    entries = (*(known.entries if known else ()), *(json.loads(fields[b"e"]) for _, fields in stream))
-    last = stream[-1][0].decode() if stream else known.last if known else "-"
-    return Kept(_counts(client, keys.totals(shard)), under("d:"), under("h:"), entries, last)
+def kept(client: redis.Redis, *, shards: int = 1, known: Kept | None = None) -> Kept:
+    """Everything that counts, over all shards; of the streams only what came after what is `known`."""
+    totals: Counter[str] = Counter()
+    under: dict[str, dict[str, Counter[str]]] = {"d:": {}, "h:": {}}
+    entries, last = list(known.entries if known else ()), list(known.last if known else [""] * shards)
+    for shard in range(shards):
+        totals.update(_counts(client, keys.totals(shard)))
+        for kind, found in under.items():
+            prefix = keys.key(shard, kind)
+            for key in client.scan_iter(f"{prefix}*", count=1000):
+                found.setdefault(key.decode().removeprefix(prefix), Counter()).update(_counts(client, key.decode()))
+        first = f"({last[shard]}" if last[shard] else "-"
+        stream: Any = client.xrange(keys.stream(shard), first)  # the client's replies are untyped
+        entries += [json.loads(fields[b"e"]) for _, fields in stream]
+        last[shard] = stream[-1][0].decode() if stream else last[shard]
+    return Kept(totals, under["d:"], under["h:"], tuple(entries), tuple(last))
 
 
 def held(client: redis.Redis, field: str, shard: int = 0) -> int:
