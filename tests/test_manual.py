@@ -35,6 +35,8 @@ from adlayout.placement.layout import compile_layout
 from adlayout.placement.overlay import extended
 from adlayout.placement.rules import GATES, HARD, Rule
 from adlayout.placement.schema import LayoutFile
+from adlayout.rendering.macros import _ADDRESSES, _VALUES
+from adlayout.rendering.macros import _ALIASES as ALIASES
 from adlayout.upkeep import Shelf, Stock
 from adlayout.web.app import create_app
 
@@ -208,6 +210,9 @@ def test_every_rule_has_a_paragraph_and_a_case(rule: type[Rule]) -> None:
 
 # What else ops look up.
 
+# Any number may stand for a vendor.
+MACROS = [f"${{{name.replace('nnn', '123')}}}" for name in (*_VALUES, *_ADDRESSES) if name.isupper() or "_nnn" in name]
+
 WISHES = re.findall(r"^\| ([^|]+) \| `([^`]*(?:inline|extends):[^`]*)` \|$", prose(MANUAL), re.MULTILINE)
 
 
@@ -227,6 +232,13 @@ def rows(title: str) -> set[str]:
 
 def test_every_layout_that_ships_is_told_in_one_line() -> None:
     assert rows("Presets, and layouts that extend others") == {path.stem for path in LAYOUTS}
+
+
+@pytest.mark.parametrize("macro", [*MACROS, *ALIASES])
+def test_every_macro_is_told(macro: str) -> None:
+    section = prose(MANUAL).partition(" Links, macros and trackers\n")[2].partition("\n#")[0]
+    table = [span for line in section.splitlines() if line.startswith("| `") for span in SPAN.findall(line)]
+    assert macro in table
 
 
 def test_every_warning_is_told() -> None:
