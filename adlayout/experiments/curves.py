@@ -32,13 +32,13 @@ def t_two_sided(t: float, df: float) -> float:
 
 def t_at(share: float, df: float) -> float:
     """The t below which this share of a t distribution lies."""
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
+    from scipy.special import stdtrit
 
     return float(stdtrit(df, share))
 
 
 def chi_squared_above(x: float, df: int) -> float:
     """The probability of a chi squared as large as this or larger."""
-    from scipy.special import chdtrc  # type: ignore[import-untyped]
+    from scipy.special import chdtrc
 
     return float(chdtrc(df, x))

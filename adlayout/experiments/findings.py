@@ -107,7 +107,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All that is known of a test. `level` is the α of each interval: 5 %, shared out among its comparisons."""
+    """All that is known of a test. `level` is how often each interval may miss: 5 %, shared out among comparisons."""
 
     level: float
     arms: tuple[Arm, ...]

@@ -1,4 +1,4 @@
-"""How many units and days a test needs, and how likely it finds what is there; asked before it starts and while it runs.
+"""How many units and days a test needs, and how likely it finds what is there; asked before it starts and later.
 
 Knows no metric by name: the baseline and the variance of one unit are numbers, from reports or from a running test.
 """
@@ -35,7 +35,7 @@ class Wish:
 
     @property
     def level(self) -> float:
-        """The α of each variation's own comparison."""
+        """The alpha of each variation's own comparison."""
         return level(self.weights, self.alpha)
 
 
@@ -57,7 +57,7 @@ class Need:
 
 
 def level(weights: Sequence[float], alpha: float = ALPHA) -> float:
-    """α, shared out among all variations that are compared with the baseline (Bonferroni)."""
+    """Alpha, shared out among all variations that are compared with the baseline (Bonferroni)."""
     return alpha / max(sum(weight > 0 for weight in weights) - 1, 1)
 
 

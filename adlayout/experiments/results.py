@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
 from adlayout.experiments.assign import Experiment
 from adlayout.experiments.findings import Arm, Comparison, Day, Direction, Findings, Progress, Reading, Results, Told
 from adlayout.experiments.metrics import Metric, metric, sums_of
-from adlayout.experiments.power import Wish, level, need
+from adlayout.experiments.power import Need, Wish, level, need
 from adlayout.experiments.srm import multiple_exposures, sample_ratio
 from adlayout.experiments.stats import (
     Effect,
@@ -29,14 +31,24 @@ from adlayout.experiments.verdict import verdict
 STEADY: Final = 5.0
 # New units come unevenly over a week.
 _RATE_DAYS: Final = 7
+_OF_DAY: Final = re.compile(r"[0-9]+:n:([0-9]{8})")
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """On which terms effects are tested: how often an interval may miss, and what is believed of lifts beforehand."""
+
+    alpha: float
+    prior: Prior | None = None
 
 
 def results(experiment: Experiment, counted: Mapping[str, int], *, today: date, prior: Prior | None = None) -> Results:
     """The results as of the reporting time zone's `today`; `prior` is what is believed of lifts beforehand."""
     users = [counted.get(f"{at}:n", 0) for at in range(len(experiment.variations))]
-    readings = [_reading(experiment, counted, name, prior) for name in (*experiment.metrics, *experiment.guardrails)]
+    terms = _Terms(level(experiment.weights), prior)
+    readings = [_reading(experiment, counted, name, terms) for name in (*experiment.metrics, *experiment.guardrails)]
     found = Findings(
-        level=level(experiment.weights),
+        level=terms.alpha,
         arms=_arms(experiment, counted, users),
         ratio=sample_ratio(users, experiment.weights),
         multiple=multiple_exposures(counted.get("multi", 0), sum(users)),
@@ -64,16 +76,15 @@ def _arms(experiment: Experiment, counted: Mapping[str, int], users: Sequence[in
     )
 
 
-def _reading(experiment: Experiment, counted: Mapping[str, int], name: str, prior: Prior | None) -> Reading:
+def _reading(experiment: Experiment, counted: Mapping[str, int], name: str, terms: _Terms) -> Reading:
     named = _named(name)
-    estimates = [named.estimate(sums_of(named, counted, at)) for at in range(len(experiment.variations))]
-    alpha, baseline = level(experiment.weights), estimates[0]
+    baseline, *others = [named.estimate(sums_of(named, counted, at)) for at in range(len(experiment.variations))]
     return Reading(
         named,
         baseline.value if baseline else None,
         tuple(
-            _comparison(named, key, baseline, estimate, alpha=alpha, prior=prior)
-            for key, estimate in zip(experiment.variation_keys[1:], estimates[1:], strict=True)
+            _comparison(named, key, baseline, other, terms=terms)
+            for key, other in zip(experiment.variation_keys[1:], others, strict=True)
         ),
     )
 
@@ -85,26 +96,28 @@ def _named(name: str) -> Metric:
     return found
 
 
-def _comparison(
-    named: Metric, key: str, a: Estimate | None, b: Estimate | None, *, alpha: float, prior: Prior | None
-) -> Comparison:
+def _comparison(named: Metric, key: str, a: Estimate | None, b: Estimate | None, *, terms: _Terms) -> Comparison:
     if a is None or b is None:
         return Comparison(key, b.value if b else None, None, None, None, Direction.UNCLEAR)
-    difference = _told(absolute(a, b), alpha, None)
-    lift = _told(relative(a, b), alpha, prior) if _is_steady(a) and _is_steady(b) else None
-    return Comparison(
-        key, b.value, difference, lift, _chance(named, lift or difference), _direction(named, difference, lift)
-    )
+    difference = _told(absolute(a, b), _Terms(terms.alpha))
+    lift = _told(relative(a, b), terms) if _is_steady(a) and _is_steady(b) else None
+    chance, direction = _chance(named, lift or difference), _direction(named, difference, lift)
+    return Comparison(key, b.value, difference, lift, chance, direction)
 
 
 def _is_steady(estimate: Estimate) -> bool:
     return abs(estimate.value) >= STEADY * math.sqrt(estimate.of_mean)
 
 
-def _told(effect: Effect | None, alpha: float, prior: Prior | None) -> Told | None:
+def _told(effect: Effect | None, terms: _Terms) -> Told | None:
     if effect is None:
         return None
-    return Told(effect.value, sequential(effect, alpha), fixed(effect, alpha), bayesian(effect, alpha, prior=prior))
+    return Told(
+        effect.value,
+        sequential(effect, terms.alpha),
+        fixed(effect, terms.alpha),
+        bayesian(effect, terms.alpha, prior=terms.prior),
+    )
 
 
 def _chance(named: Metric, told: Told | None) -> float | None:
@@ -133,34 +146,31 @@ def _daily(experiment: Experiment, counted: Mapping[str, int]) -> tuple[Day, ...
 
 def _days(counted: Mapping[str, int]) -> list[date]:
     """The days on which a unit was seen for the first time."""
-    names = {name.split(":")[2] for name in counted if name.split(":")[1:2] == ["n"] and name.count(":") == 2}
-    return sorted(date.fromisoformat(name) for name in names)
+    found = (_OF_DAY.fullmatch(name) for name in counted)
+    return sorted({date.fromisoformat(match[1]) for match in found if match})
 
 
 def _progress(experiment: Experiment, counted: Mapping[str, int], users: int, today: date) -> Progress:
-    days = _days(counted)
+    days, wanted = _days(counted), _wanted(experiment, counted)
     if not days:
-        return Progress(0, users, None, None)
+        return Progress(0, users, wanted.total if wanted else None, None)
     ended = days[-1] + timedelta(days=1) if experiment.status == "stopped" else today
-    wanted = _wanted(experiment, counted)
+    ran = max((ended - days[0]).days, 0)
     if wanted is None:
-        return Progress((ended - days[0]).days, users, None, None)
-    rate = _rate(counted, days[0], today)
-    left = 0 if users >= wanted else math.ceil((wanted - users) / rate) if rate > 0 else None
-    return Progress((ended - days[0]).days, users, wanted, left)
+        return Progress(ran, users, None, None)
+    return Progress(ran, users, wanted.total, wanted.days(_rate(counted, days[0], today), already=users))
 
 
-def _wanted(experiment: Experiment, counted: Mapping[str, int]) -> int | None:
+def _wanted(experiment: Experiment, counted: Mapping[str, int]) -> Need | None:
     """The units of all variations with which the first metric shows the wanted lift at the wanted power."""
-    for name in experiment.metrics[:1]:
-        named = _named(name)
-        estimate = named.estimate(sums_of(named, counted, 0))
-        if estimate is None or not estimate.variance:
-            return None
-        wish = Wish(estimate.value, estimate.variance, experiment.lift, experiment.power, experiment.weights)
-        found = need(wish)
-        return found.total if found else None
-    return None
+    if not experiment.metrics:
+        return None
+    named = _named(experiment.metrics[0])
+    estimate = named.estimate(sums_of(named, counted, 0))
+    if estimate is None or not estimate.variance:
+        return None
+    wish = Wish(estimate.value, estimate.variance, experiment.lift, experiment.power, experiment.weights)
+    return need(wish)
 
 
 def _rate(counted: Mapping[str, int], first: date, today: date) -> float:
@@ -172,5 +182,5 @@ def _rate(counted: Mapping[str, int], first: date, today: date) -> float:
 
 
 def _users_on(counted: Mapping[str, int], day: date) -> int:
-    end = f":n:{day:%Y%m%d}"
-    return sum(count for name, count in counted.items() if name.endswith(end))
+    found = ((_OF_DAY.fullmatch(name), users) for name, users in counted.items())
+    return sum(users for match, users in found if match and match[1] == f"{day:%Y%m%d}")

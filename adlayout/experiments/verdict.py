@@ -48,7 +48,7 @@ def _wrong_shares(found: Findings, units: str) -> str:
 def _seen_twice(found: Findings, units: str) -> str:
     return (
         f"Do not use these numbers: {found.multiple.units:,} of the {units} ({_share(found.multiple.share)}) saw more "
-        "than one variation. Look for weights or a seed that were changed, and for pages cached without their variation."
+        "than one variation. Look for a changed seed or weights, and for pages cached without their variation."
     )
 
 
