@@ -26,6 +26,7 @@ from adlayout.decision.targeting import PageFacts
 from adlayout.decision.turns import AT_START, Standing
 from adlayout.errors import StoreError, StoreTimeout
 from adlayout.events.token import Ad, Signed, Signer, Ticket
+from adlayout.events.traffic import family_of
 from adlayout.model import Degraded, Filled, Request, Slot
 from adlayout.privacy.consent import Permissions, permissions
 from adlayout.privacy.readers import reader, unit_key
@@ -90,7 +91,8 @@ class Scene(NamedTuple):
 class Question:
     """Who may stand in the slots of one page, as far as that is known without the store.
 
-    `of_reader` says that another reader of the page might see other ads.
+    `of_reader` says that another reader of the page might see other ads; `agent` is the family of the reader's browser,
+    where that may be looked at.
     """
 
     request: Request
@@ -99,6 +101,7 @@ class Question:
     reader: Reader | None
     draft: Draft
     of_reader: bool
+    agent: str = ""
 
 
 def question(request: Request, scene: Scene, slots: Sequence[Slot], *, books: Books | None, now: datetime) -> Question:
@@ -119,7 +122,8 @@ def question(request: Request, scene: Scene, slots: Sequence[Slot], *, books: Bo
     drafted = draft(shortlist(scene.inventory, slots, facts, now=now, seed=seed), conditions)
     told = bool(facts.country or facts.kv)
     of_reader = drafted.asks or (scene.inventory.asked.of_readers and told)
-    return Question(request, scene, facts, known, drafted, of_reader)
+    agent = family_of(request.user_agent) if permits.personalise else ""
+    return Question(request, scene, facts, known, drafted, of_reader, agent)
 
 
 def asking(asked: Question, books: Books, *, now: datetime, why: bool = False) -> Asking | None:
@@ -192,6 +196,7 @@ def receipt(asked: Question, settled: Settled, sheet: Sheet, *, books: Books, no
         ads=tuple([_ad(one) for one in filled]),
         unit=unit_key(trial.experiment, trial.value, books.secrets) if trial else "",
         ms=sheet.ms if trial else 0,
+        agent="" if sheet.cacheable_s else asked.agent,
     )
     caps = [
         cap

@@ -20,6 +20,7 @@ from adlayout.decision.files import parse_inventory
 from adlayout.decision.inventory import read_inventory
 from adlayout.decision.reasons import FlightReason
 from adlayout.events.token import Ad, Purpose, Signer, Ticket
+from adlayout.events.traffic import family_of
 from adlayout.model import Consent, Degraded, Filled, Output, Page, Request, Slot, SlotStyle
 from adlayout.store.client import Store
 from adlayout.upkeep import Shelf, Stock
@@ -69,6 +70,34 @@ async def decide(composer: Composer, request: Request, slots: tuple[Slot, ...] =
     work = composer.decide(request, slots, now=NOW)
     await composer.reserve(work, now=NOW, within_s=9)
     return composer.decided(work, now=NOW)
+
+
+PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari"
+
+
+@pytest.mark.parametrize(
+    ("more", "agent"),
+    [
+        ({"user_agent": PHONE}, family_of(PHONE)),
+        ({}, ""),
+        ({"user_agent": PHONE, "consent": Consent(gpc=True)}, ""),
+    ],
+)
+def test_a_page_of_one_reader_remembers_the_kind_of_his_browser_where_it_may(
+    edition: Edition, clean_store: str, more: Fields, agent: str
+) -> None:
+    request = Request("", request_id="r-1", **more)
+    told = service(edition, [flight("f")], clean_store, lambda composer: decide(composer, request))
+    assert told.receipt is not None
+    assert told.receipt.signed.ticket.agent == agent
+
+
+def test_a_page_that_caches_keep_is_for_every_browser(edition: Edition, clean_store: str) -> None:
+    request = Request(ARTICLE, user_agent=PHONE)
+    page = service(edition, [flight("f")], clean_store, lambda composer: compose(composer, request))
+    ticket = Signer(SECRETS).read(page.token, Purpose.PAGE)
+    assert isinstance(ticket, Ticket)
+    assert (page.cacheable_s > 0, ticket.serve, ticket.agent) == (True, "", "")
 
 
 async def compose(composer: Composer, request: Request) -> Page:

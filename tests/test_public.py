@@ -19,6 +19,7 @@ from adlayout.config.settings import Settings
 from adlayout.counts import Reader
 from adlayout.decision.files import parse_inventory
 from adlayout.events.token import Ad, Signed, Ticket
+from adlayout.events.traffic import family_of
 from adlayout.store import keys
 from adlayout.upkeep import Shelf
 from adlayout.web.accounts import Accounts, closet, open_accounts, open_store
@@ -60,11 +61,13 @@ class Service:
     accounts: Accounts
     raw: redis.Redis
 
-    def sign(self, expires_s: float = 3600, reader: Reader | None = None, serve: str = "0123456789abcdef") -> Signed:
+    def sign(
+        self, expires_s: float = 3600, reader: Reader | None = None, serve: str = "0123456789abcdef", agent: str = ""
+    ) -> Signed:
         ticket = Ticket(
             int(time.time() + expires_s), "daily", "news", "mobile", serve=serve, reader=reader, slots=3, ads=ADS
         )
-        return self.accounts.books.signer.sign(ticket)
+        return self.accounts.books.signer.sign(ticket._replace(agent=agent))
 
     def counted(self) -> dict[str, int]:
         """What the store has counted once everything was sent to it."""
@@ -193,6 +196,14 @@ def test_a_view_counts_for_its_reader(service: Service) -> None:
 def test_what_no_reader_is_behind_is_counted_apart(service: Service, headers: dict[str, str]) -> None:
     service.tell(service.sign(), VIEW, **headers)
     assert service.counted() == {"acme:xv": 1}
+
+
+@pytest.mark.parametrize(("agent", "counted"), [(BROWSER, "v"), (BROWSER.replace("Linux", "Windows"), "xv")])
+def test_what_another_browser_tells_of_a_page_is_counted_apart(service: Service, agent: str, counted: str) -> None:
+    signed = service.sign(agent=family_of(BROWSER))
+    service.tell(signed, VIEW, **{"user-agent": agent})
+    assert service.counted() == {f"acme:{counted}": 1}
+    assert [entry.get("bad") for entry in service.stream()] == ["agent_changed" if counted == "xv" else None]
 
 
 # Scripts of other sites.

@@ -35,6 +35,7 @@ TICKET = Ticket(
     ads=ADS,
     unit="5" * 32,
     ms=12,
+    agent="1f0c",
 )
 ADDRESS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 

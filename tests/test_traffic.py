@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adlayout.events.traffic import Invalid, Rate, Traffic, is_crawler, is_early
+from adlayout.events.traffic import Invalid, Rate, Traffic, family_of, is_crawler, is_early
 
 PHONE = (
     "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36"
@@ -49,6 +49,54 @@ def test_readers_are_no_crawlers(agent: str) -> None:
 @pytest.mark.parametrize("agent", ROBOTS)
 def test_robots_that_say_so_are_known(agent: str) -> None:
     assert Traffic().invalid(agent=agent, address="203.0.113.7") is Invalid.CRAWLER
+
+
+CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0"
+BROWSERS = [
+    *READERS,
+    f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME} Safari/537.36",
+    f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME} Safari/537.36 Edg/126.0.0.0",
+    f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME} Safari/537.36 OPR/112.0.0.0",
+    f"Mozilla/5.0 (Linux; Android 10; K) {CHROME} YaBrowser/24.6 Mobile Safari/537.36",
+    f"Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 SamsungBrowser/25.0 {CHROME} Mobile Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 CriOS/126.0 Mobile Safari/604.1",
+    "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0",
+    "Opera/9.80",
+]
+
+
+def test_browsers_and_systems_are_told_apart() -> None:
+    found = {family_of(agent) for agent in BROWSERS}
+    assert (len(found), {len(one) for one in found}) == (len(BROWSERS), {4})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(PHONE, PHONE.replace("126.0", "127.0")), (PHONE, PHONE + "x" * 9999), (BROWSERS[-1], "Something/else")],
+)
+def test_a_browser_that_updates_itself_is_the_same(before: str, after: str) -> None:
+    assert family_of(before) == family_of(after)
+
+
+@pytest.mark.parametrize("agent", [None, "", " "])
+def test_who_does_not_say_what_he_is_has_no_family(agent: str | None) -> None:
+    assert family_of(agent) == ""
+
+
+@pytest.mark.parametrize(
+    ("agent", "family", "why"),
+    [
+        (PHONE, family_of(PHONE), None),
+        (PHONE, "", None),
+        (None, family_of(PHONE), None),
+        (READERS[1], family_of(PHONE), Invalid.AGENT_CHANGED),
+        (ROBOTS[0], family_of(PHONE), Invalid.CRAWLER),
+    ],
+)
+def test_what_comes_from_another_browser_than_the_page_went_to_is_no_readers(
+    agent: str | None, family: str, why: Invalid | None
+) -> None:
+    assert Traffic().invalid(agent=agent, address="203.0.113.7", family=family) is why
 
 
 @pytest.mark.parametrize("agent", ["", " ", "\t"])

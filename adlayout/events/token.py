@@ -60,7 +60,8 @@ class Ticket(NamedTuple):
     `serve` names the page where only one reader gets it, and is empty where a shared cache may keep it. `expires` is in
     Unix seconds; `bucket` that of the holds, 0 where nothing is held; `variation` is `experiment=variation` or empty;
     `slots` counts the empty ones too. `unit` is the key under which an experiment counts the page, empty where none
-    does, and `ms` how many milliseconds it took to compose it.
+    does, and `ms` how many milliseconds it took to compose it. `agent` is the family of the browser that
+    it was made for, empty where nobody said or may know.
     """
 
     expires: int
@@ -78,6 +79,7 @@ class Ticket(NamedTuple):
     ads: tuple[Ad, ...] = ()
     unit: str = ""
     ms: int = 0
+    agent: str = ""
 
     def only(self, slot: str) -> Ticket | None:
         """The ticket of one of its ads, or None where the slot has none."""
@@ -130,7 +132,8 @@ class Signer:
         """The ticket with its signatures: one hash, whatever the number of ads."""
         facts = facts_of(ticket)
         reader = f"[{','.join(map(_quoted, ticket.reader))}]" if ticket.reader else "null"
-        own = f'{{"x":{ticket.expires},"k":{ticket.shard},"u":{reader},{facts}'
+        agent = f'"f":{_quoted(ticket.agent)},' if ticket.agent else ""
+        own = f'{{"x":{ticket.expires},"k":{ticket.shard},"u":{reader},{agent}{facts}'
         head = f"{_base64(own.encode('ascii'))}.{self._id}"
         macs = _macs(self._key, head)
         page, view, click = macs[:_MAC_CHARS], macs[_MAC_CHARS:-_MAC_CHARS], macs[-_MAC_CHARS:]
@@ -220,6 +223,7 @@ def _ticket(payload: str) -> Ticket | None:
             ads=tuple(Ad(*ad) for ad in said["p"]),
             unit=said.get("h", ""),
             ms=said.get("m", 0),
+            agent=said.get("f", ""),
         )
     except (ValueError, TypeError, LookupError):
         return None

@@ -23,6 +23,13 @@ _AGENT_CHARS: Final = 512
 _KEPT: Final = 8_192
 _PURPOSES: Final = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
 _EARLY: Final = re.compile(rb"prefetch|prerender|preview", re.IGNORECASE)
+# In this order: most browsers also say "Chrome" and "Safari", and systems the names of those that they descend from.
+_BROWSERS: Final = (
+    *("Edg", "OPR/", "YaBrowser/", "SamsungBrowser/", "UCBrowser/", "MiuiBrowser/"),
+    *("Firefox/", "FxiOS/", "Chrome/", "CriOS/", "Safari/"),
+)
+_ALIASES: Final = {"FxiOS/": "Firefox/", "CriOS/": "Chrome/"}
+_SYSTEMS: Final = ("Android", "iPhone", "iPad", "CrOS", "Windows", "Macintosh", "Linux")
 # One customer of a provider has a network of this size or larger.
 _CUSTOMER_BITS: Final = 64
 
@@ -33,6 +40,7 @@ class Invalid(StrEnum):
     PREFETCH = "prefetch"  # the browser fetched the page on the chance that somebody wants it
     NO_AGENT = "no_agent"  # the client does not say what it is
     CRAWLER = "crawler"  # the client says that it is a robot
+    AGENT_CHANGED = "agent_changed"  # the client is not the browser that the page was made for
     DATA_CENTRE = "data_centre"  # the address belongs to servers, not to readers
     RATE = "rate"  # more comes from the address than readers send
 
@@ -63,11 +71,14 @@ class Traffic:
         self._data_centre = lru_cache(maxsize=_KEPT)(_Networks(networks).holds)
         is_crawler("")  # compiles the patterns before somebody waits for it
 
-    def invalid(self, *, agent: str | None, address: str | None, early: bool = False) -> Invalid | None:
+    def invalid(
+        self, *, agent: str | None, address: str | None, early: bool = False, family: str = ""
+    ) -> Invalid | None:
         """Why the event is no reader's, or None.
 
         `agent` and `address` are the reader's own, None where whoever speaks for him does not say; `early` is whether
-        the request was made before he asked (see `is_early`).
+        the request was made before he asked (see `is_early`); `family` is that of the browser that the page was made
+        for (see `family_of`), empty where it is not known.
         """
         if early:
             return Invalid.PREFETCH
@@ -75,6 +86,8 @@ class Traffic:
             return Invalid.NO_AGENT
         if agent is not None and is_crawler(agent[:_AGENT_CHARS]):
             return Invalid.CRAWLER
+        if family and agent is not None and family_of(agent) != family:
+            return Invalid.AGENT_CHANGED
         if address is None:
             return None
         if self._data_centre(address):
@@ -85,6 +98,20 @@ class Traffic:
 def is_early(headers: Mapping[bytes, bytes]) -> bool:
     """Whether a browser says that it fetches ahead: `Sec-Purpose: prefetch`, `Purpose: preview`, `X-Moz: prefetch`."""
     return any(_EARLY.search(headers.get(name, b"")) for name in _PURPOSES)
+
+
+def family_of(agent: str | None) -> str:
+    """The kind of browser and system as four characters that tell no more; empty where there is no user agent.
+
+    Versions are no part of it: browsers update themselves while a page is open.
+    """
+    return _family(agent[:_AGENT_CHARS]) if agent and agent.strip() else ""
+
+
+@lru_cache(maxsize=_KEPT)
+def _family(agent: str) -> str:
+    browser, system = (next((name for name in names if name in agent), "") for names in (_BROWSERS, _SYSTEMS))
+    return blake2b(f"{_ALIASES.get(browser, browser)} {system}".encode(), digest_size=2).hexdigest()
 
 
 @lru_cache(maxsize=_KEPT)

@@ -120,7 +120,7 @@ class Gate:
         ticket = accounts.books.signer.read(batch.token, Purpose.PAGE) if accounts else None
         if accounts is None or not isinstance(ticket, Ticket):
             return
-        bad = self._invalid(accounts, request, headers)
+        bad = self._invalid(accounts, request, headers, ticket)
         dropped = accounts.counter.batch(ticket, batch, caps_of=self._caps_of, bad=bad)
         if dropped:
             self.log("events_dropped", level="debug", reasons=sorted(set(dropped)))
@@ -130,7 +130,7 @@ class Gate:
         if self.accounts is not None:
             agent, address = _agent(headers), _address(request)
             id = guest(str(request.path_params["token"]), address, agent, secret=self.accounts.books.secrets[-1])
-            bad = self._invalid(self.accounts, request, headers)
+            bad = self._invalid(self.accounts, request, headers, ticket)
             happening = Happening(what, slot=ticket.ads[0].slot)
             self.accounts.counter.happened(ticket, happening, id=id, caps_of=self._caps_of, bad=bad)
 
@@ -142,9 +142,10 @@ class Gate:
     def _creative(self, ticket: Ticket) -> Creative | None:
         return self.shelf.stock.inventory.creatives.get(ticket.ads[0].creative)
 
-    def _invalid(self, accounts: Accounts, request: Request, headers: Headers) -> Invalid | None:
-        """Why no reader is behind the request; a browser always says what it is."""
-        return accounts.traffic.invalid(agent=_agent(headers), address=_address(request), early=is_early(headers))
+    def _invalid(self, accounts: Accounts, request: Request, headers: Headers, ticket: Ticket) -> Invalid | None:
+        """Why no reader of the page is behind the request; a browser always says what it is."""
+        agent, address = _agent(headers), _address(request)
+        return accounts.traffic.invalid(agent=agent, address=address, early=is_early(headers), family=ticket.agent)
 
     def _caps_of(self, what: What, ad: Ad) -> Caps:
         event = _COUNTED.get(what)
