@@ -15,7 +15,8 @@ FLOORS = {
     "experiments": 2,
     "compose": 3, "choosing": 3, "plans": 3, "deciding": 3, "imprint": 3, "answers": 3, "counting": 3,
     "upkeep": 3, "delivery": 3,
-    "assemble": 3, "checks": 3, "publishing": 3, "reports": 3, "simulate": 3, "corpus": 3, "report": 3,
+    "assemble": 3, "checks": 3, "publishing": 3, "reports": 3, "trials": 3, "simulate": 3, "corpus": 3, "report": 3,
+    "rehearsal": 3,
     "cli": 4, "web": 4,
 }  # fmt: skip
 SOLE = {
