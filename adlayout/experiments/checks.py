@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from adlayout.config.faults import nearest
 from adlayout.errors import Fault
-from adlayout.experiments.schema import ExperimentRow, ExperimentsFile
+from adlayout.experiments.schema import ExperimentRow, ExperimentsFile, Namespace
 
 # Who is hashed how, and the stretches that are taken of them.
 _Claim: TypeAlias = tuple[tuple[object, ...], tuple[tuple[float, ...], ...]]
@@ -75,9 +75,12 @@ def _beside(row: ExperimentRow, earlier: ExperimentRow) -> Iterator[tuple[str, s
     """What comes between two tests of one site, the later of which is asked only where the earlier takes nobody."""
     if row.site != earlier.site or not (row.status == earlier.status == "running") or _are_apart(row, earlier):
         return
-    spaces = {one.namespace.name for one in (row, earlier) if one.namespace and not one.filters}
-    if row.namespace and earlier.namespace and len(spaces) == 1:
-        yield "namespace", f'meets that of "{earlier.key}" in "{row.namespace.name}", which takes those of both'
+    mine, others = _namespace(row), _namespace(earlier)
+    if mine and others and mine.name == others.name:
+        if _hashed(row) != _hashed(earlier):
+            yield "namespace", f'"{earlier.key}" is in it with another unit, which keeps nobody apart'
+        else:
+            yield "namespace", f'meets that of "{earlier.key}" in "{mine.name}", which takes those of both'
     elif not (row.condition and earlier.condition):
         message = f'gets only whom "{earlier.key}" leaves over, which is asked before it: give each a `namespace`'
         yield "key", message
@@ -99,9 +102,18 @@ def _are_apart(one: ExperimentRow, other: ExperimentRow) -> bool:
 def _claims(row: ExperimentRow) -> Iterator[_Claim]:
     if row.filters:
         yield from (((one.seed, one.attribute, one.hashVersion), one.ranges) for one in row.filters)
-    elif row.namespace:
-        # An article in place of a reader falls anywhere.
-        yield (row.namespace.name, row.hashAttribute, row.fallbackAttribute), (row.namespace.range,)
+    elif space := _namespace(row):
+        yield (space.name, *_hashed(row)), (space.range,)
+
+
+def _namespace(row: ExperimentRow) -> Namespace | None:
+    """The namespace, where it is asked at all."""
+    return None if row.filters else row.namespace
+
+
+def _hashed(row: ExperimentRow) -> tuple[str, str | None]:
+    """Who is dealt into a namespace: an article in place of a reader falls anywhere."""
+    return row.hashAttribute, row.fallbackAttribute
 
 
 def _meet(spans: tuple[tuple[float, ...], ...], others: tuple[tuple[float, ...], ...]) -> bool:
