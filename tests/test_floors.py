@@ -26,6 +26,7 @@ SOLE = {
     "redis": "store",
     "yaml": "config",
     "crawleruseragents": "events",
+    "scipy": "experiments",
 }
 DOORS_AND_STORY = 3
 
