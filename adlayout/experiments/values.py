@@ -33,10 +33,8 @@ def kind_of(value: object) -> str:
             return "string"
         case list() | tuple():
             return "array"
-        case Mapping():
-            return "object"
         case _:
-            return "unknown"
+            return "object"
 
 
 def inside(attributes: object, path: str) -> object:
