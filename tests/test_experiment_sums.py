@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import redis
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adlayout.counting import Counter, Pace
@@ -385,7 +385,6 @@ async def sent(store: Store, lines: Sequence[Record], sizes: Iterable[int]) -> N
 
 
 @given(st.lists(EVENTS, max_size=60), st.lists(st.integers(1, 20), min_size=1))
-@settings(max_examples=150)
 def test_what_is_added_up_is_what_all_comes_to(store_url: str, events: list[Event], sizes: list[int]) -> None:
     async def streamed(store: Store) -> dict[str, int]:
         await sent(store, lines_of(events), sizes)

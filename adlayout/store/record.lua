@@ -113,46 +113,80 @@ end
 -- A number is exact up to 2^53, so no unit's variable passes MOST. Squares do, and their sums pass 2^63: so they are
 -- kept as four digits to this base, each of which is summed apart.
 local BASE, MOST = 1e7, 1e14 - 1
-local PAIRS = { { 'C', 'V' }, { 'V', 'S' }, { 'E', 'P' }, { 'L', 'P' }, { 'T', 'P' } }
+local PAIRS = { { 'C', 'V', 'CV' }, { 'V', 'S', 'VS' }, { 'E', 'P', 'EP' }, { 'L', 'P', 'LP' }, { 'T', 'P', 'TP' } }
 -- Names of conversions come from browsers, and neither hash may grow by whatever they make up.
 local MOST_NAMES, MOST_FIELDS = 20, 5000
-local units, books = {}, {}
+local units, books, digits = {}, {}, {}
 
-local function enter(sums, field, number)
-  local book = books[sums] or {}
-  books[sums] = book
-  book[field] = (book[field] or 0) + number
+local function book_of(sums, variation)
+  local of_sums = books[sums] or {}
+  books[sums] = of_sums
+  local book = of_sums[variation] or {}
+  of_sums[variation] = book
+  return book
 end
 
-local function enter_product(sums, field, name, sign, a, b)
-  if a * b < BASE then return enter(sums, field .. name, sign * a * b) end
+local function enter(book, name, number) book[name] = (book[name] or 0) + number end
+
+-- What the digits of a square or a product are called: its letters, which digit it is, and the name of a conversion.
+local function digits_of(product)
+  local found = digits[product]
+  if not found then
+    local letters, name = string.match(product, '^(%u+)(.*)$')
+    found = { product, letters .. '1' .. name, letters .. '2' .. name, letters .. '3' .. name }
+    digits[product] = found
+  end
+  return found
+end
+
+local function enter_large(book, product, sign, a, b)
+  local names = digits_of(product)
   local a1, b1 = math.floor(a / BASE), math.floor(b / BASE)
   local a0, b0 = a - a1 * BASE, b - b1 * BASE
   local lowest = a0 * b0
   local low = a1 * b0 + a0 * b1 + math.floor(lowest / BASE)
   local high = a1 * b1 + math.floor(low / BASE)
-  for place, digit in ipairs({ lowest % BASE, low % BASE, high % BASE, math.floor(high / BASE) }) do
-    if digit ~= 0 then enter(sums, field .. (place > 1 and place - 1 or '') .. name, sign * digit) end
+  enter(book, names[1], sign * (lowest % BASE))
+  enter(book, names[2], sign * (low % BASE))
+  enter(book, names[3], sign * (high % BASE))
+  enter(book, names[4], sign * math.floor(high / BASE))
+end
+
+local function enter_product(book, product, a, b, was_a, was_b)
+  local now, before = a * b, was_a * was_b
+  if now < BASE and before < BASE then
+    if now ~= before then enter(book, product, now - before) end
+  else
+    enter_large(book, product, 1, a, b)
+    enter_large(book, product, -1, was_a, was_b)
   end
 end
 
-local function unit_of(index, sums)
-  if units[index] == nil then
-    local words = redis.pcall('HGETALL', KEYS[index])
-    units[index] = not words.err and { sums = sums, was = {}, is = {}, names = 0 }
-    for at = 1, words.err and 0 or #words, 2 do
-      local name, text = words[at], words[at + 1]
-      if name == 'x' then
-        units[index].variation, units[index].kept = text, true
-      elseif name == 'm' then
-        units[index].several = true
-      elseif string.match(text, '^-?%d+$') then
-        units[index].was[name], units[index].is[name] = tonumber(text), tonumber(text)
-        if string.sub(name, 1, 2) == 'K:' then units[index].names = units[index].names + 1 end
-      end
+local function unit_of(index, sums, variation)
+  local unit = units[index]
+  if unit ~= nil then return unit end
+  local words = redis.pcall('HGETALL', KEYS[index])
+  if words.err then
+    units[index] = false
+    return false
+  end
+  unit = { sums = sums, was = {}, is = {}, names = 0 }
+  for at = 1, #words, 2 do
+    local name, text = words[at], words[at + 1]
+    if name == 'x' then
+      unit.variation, unit.kept = text, true
+    elseif name == 'm' then
+      unit.several = true
+    elseif string.match(text, '^-?%d+$') then
+      local number = tonumber(text)
+      unit.was[name], unit.is[name] = number, number
+      if string.sub(name, 1, 2) == 'K:' then unit.names = unit.names + 1 end
     end
   end
-  return units[index]
+  unit.variation = unit.variation or variation
+  unit.book = book_of(sums, unit.variation)
+  units[index] = unit
+  return unit
 end
 
 local function is_known(unit, name)
@@ -168,21 +202,19 @@ local function is_known(unit, name)
 end
 
 local function count_unit(index, sums, variation, day, amounts)
-  local unit = unit_of(index, sums)
+  local unit = unit_of(index, sums, variation)
   if not unit then return end
-  unit.variation = unit.variation or variation
   if unit.variation ~= variation and not unit.several then
-    unit.several = true
-    unit.marks = true
-    enter(unit.sums, 'multi', 1)
+    unit.several, unit.marks = true, true
+    enter(book_of(unit.sums, ''), 'multi', 1)
   end
   local is = unit.is
   if day ~= '' then
     is.B = is.P and 0 or 1
     unit.exposed = true
     if not is.P then
-      enter(unit.sums, unit.variation .. ':n', 1)
-      enter(unit.sums, unit.variation .. ':n:' .. day, 1)
+      enter(unit.book, 'n', 1)
+      enter(unit.book, 'n:' .. day, 1)
     end
   end
   for at = 1, #amounts, 2 do
@@ -191,29 +223,35 @@ local function count_unit(index, sums, variation, day, amounts)
   end
 end
 
+local squares = {}
+local function square_of(name)
+  local found = squares[name]
+  if not found then
+    local letters, conversion = string.match(name, '^(%u+)(.*)$')
+    found = letters .. letters .. conversion
+    squares[name] = found
+  end
+  return found
+end
+
 -- Enters what changed of a unit and returns its fields that do.
 local function sum_up(unit)
-  local was, is, start = unit.was, unit.is, unit.variation .. ':'
+  local was, is, book = unit.was, unit.is, unit.book
   local changed = unit.marks and { 'm', '1' } or {}
   for name, number in pairs(is) do
-    local before = was[name] or 0
-    if number ~= before or not was[name] then
-      changed[#changed + 1], changed[#changed + 2] = name, whole(number)
-    end
+    local before = was[name]
     if number ~= before then
-      local letters, rest = string.match(name, '^(%u+)(.*)$')
-      enter(unit.sums, start .. name, number - before)
-      enter_product(unit.sums, start .. letters .. letters, rest, 1, math.abs(number), math.abs(number))
-      enter_product(unit.sums, start .. letters .. letters, rest, -1, math.abs(before), math.abs(before))
+      changed[#changed + 1], changed[#changed + 2] = name, whole(number)
+      before = before or 0
+      if number ~= before then
+        enter(book, name, number - before)
+        enter_product(book, square_of(name), math.abs(number), math.abs(number), math.abs(before), math.abs(before))
+      end
     end
   end
   for _, pair in ipairs(PAIRS) do
-    local a, b = unpack(pair)
-    local now_a, now_b, was_a, was_b = is[a] or 0, is[b] or 0, was[a] or 0, was[b] or 0
-    if now_a ~= was_a or now_b ~= was_b then
-      enter_product(unit.sums, start .. a .. b, '', 1, now_a, now_b)
-      enter_product(unit.sums, start .. a .. b, '', -1, was_a, was_b)
-    end
+    local a, b = pair[1], pair[2]
+    enter_product(book, pair[3], is[a] or 0, is[b] or 0, was[a] or 0, was[b] or 0)
   end
   return changed
 end
@@ -251,9 +289,12 @@ end
 for index, unit in pairs(units) do
   if unit then keep_unit(index, unit) end
 end
-for index, book in pairs(books) do
-  for field, number in pairs(book) do
-    if number ~= 0 then count(KEYS[index], field, number) end
+for index, of_sums in pairs(books) do
+  for variation, book in pairs(of_sums) do
+    local start = variation == '' and '' or variation .. ':'
+    for name, number in pairs(book) do
+      if number ~= 0 then count(KEYS[index], start .. name, number) end
+    end
   end
 end
 for bucket, of_bucket in pairs(freed) do
