@@ -69,7 +69,7 @@ def variance_of_share(share: float) -> float:
 def need(wish: Wish) -> Need | None:
     """The units with which the wish comes true; None where no number of them does.
 
-    The power is that of the last look; a test that is looked at before can only find the lift sooner.
+    The power is that of the last look; who looks before, too, finds the lift sooner, and somewhat more often.
     """
     if not wish.lift or not wish.baseline or len(_compared(wish)) < 2:
         return None

@@ -8,10 +8,13 @@ units come in wrong shares, or before the minimum of days.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from adlayout.experiments.assign import Experiment
 from adlayout.experiments.findings import Comparison, Direction, Findings, Reading, Status, Told, Verdict
 from adlayout.experiments.srm import Health
+
+_LONG_DAYS: Final = 365
 
 
 def verdict(experiment: Experiment, found: Findings) -> Verdict:
@@ -107,13 +110,21 @@ def _go_on(experiment: Experiment, found: Findings, keys: Sequence[str]) -> Verd
         return Verdict(Status.REVIEW, f"Stopped without a clear difference for {names}: {_so_far(found, keys)}.")
     if progress.wanted is None:
         return Verdict(Status.RUNNING, f"Running: {progress.users:,} {units}, too little happened yet to say how long.")
-    of = f"{progress.users:,} of about {progress.wanted:,} {units}, with which a change of {lift} would show"
+    of = f"{progress.users:,} of about {_round(progress.wanted):,} {units}, with which a change of {lift} would show"
     if progress.days_left is None:
         return Verdict(Status.RUNNING, f"Running, but none of the {units} came in the last days: {of}.")
     if progress.days_left == 0:
         said = f"a change of {lift} would most likely have shown by now"
         return Verdict(Status.REVIEW, f"No clear difference for {names}: {said} ({_so_far(found, keys)}).")
-    return Verdict(Status.DAYS_LEFT, f"About {_days(progress.days_left)} left: {of}.")
+    if progress.days_left > _LONG_DAYS:
+        return Verdict(Status.DAYS_LEFT, f"More than a year left: {of}. Take more in, or look for a larger change.")
+    return Verdict(Status.DAYS_LEFT, f"About {_days(progress.days_left)} left: {of}.{_lost(found, keys)}")
+
+
+def _lost(found: Findings, keys: Sequence[str]) -> str:
+    """The variations that need not be waited for."""
+    lost = [arm.variation for arm in found.arms[1:] if arm.variation not in keys and _worse(found, arm.variation)]
+    return "".join(f" {key} can be taken out: {_tell_worse(found, key)}." for key in lost)
 
 
 def _so_far(found: Findings, keys: Sequence[str]) -> str:
@@ -129,7 +140,7 @@ def _tell_worse(found: Findings, key: str) -> str:
 
 
 def _change(reading: Reading, comparison: Comparison) -> str:
-    """`+12.3 % (4.1 % to 20.5 %)`, or the difference in the metric's unit where there is no lift."""
+    """`+12.3 % (+4.1 to +20.5 %)`, or the difference in the metric's unit where there is no lift."""
     if comparison.lift is not None:
         return _with_interval(comparison.lift, 100, "%")
     if comparison.difference is not None:
@@ -139,7 +150,12 @@ def _change(reading: Reading, comparison: Comparison) -> str:
 
 def _with_interval(told: Told, scale: int, unit: str) -> str:
     low, high = told.sequential.interval.low * scale, told.sequential.interval.high * scale
-    return f"{told.value * scale:+.3g} {unit} ({low:+.3g} to {high:+.3g})"
+    return f"{told.value * scale:+.3g} {unit} ({low:+.3g} to {high:+.3g} {unit})"
+
+
+def _round(count: int) -> int:
+    """Two digits of it: nobody knows more of what is to come."""
+    return int(float(f"{count:.2g}"))
 
 
 def _share(part: float) -> str:
