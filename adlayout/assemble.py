@@ -42,13 +42,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """One consistent configuration; a request keeps the one it began with."""
+    """One consistent configuration; a request keeps the one it began with.
+
+    `experiments` are those that pages may be in, by site; `all_experiments` every one of the file, drafts too.
+    """
 
     directory: Path
     settings: Settings
     layouts: Mapping[str, Mapping[Device, Layout]]
     layout_keys: Mapping[str, object]
     experiments: Mapping[str, tuple[Experiment, ...]]
+    all_experiments: tuple[Experiment, ...]
     templates: Templates
     house_rows: Rows
     warnings: tuple[Fault, ...]
@@ -82,12 +86,14 @@ def assemble(directory: Path, env: Mapping[str, str]) -> Edition:
     found.faults += markup_faults(inventory, templates)
     if found.faults or settings is None:
         raise ConfigError(tuple(found.faults))
+    every = experiments_of(experiments.contents) if experiments is not None else ()
     return Edition(
         directory=directory,
         settings=settings.settings,
         layouts={file.name: compile_all(file.contents, file.name) for file in layouts},
         layout_keys={name: source.data for name, source in sources.items()},
-        experiments=_by_site(experiments),
+        experiments=_by_site(every),
+        all_experiments=every,
         templates=templates,
         house_rows=to_rows(file.contents for file in inventory),
         warnings=(
@@ -160,11 +166,11 @@ def _paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.yaml"))
 
 
-def _by_site(file: Read[ExperimentsFile] | None) -> Mapping[str, tuple[Experiment, ...]]:
-    """The tests that pages may be asked for, by the site whose pages they are: not those that are drafts."""
+def _by_site(experiments: Iterable[Experiment]) -> Mapping[str, tuple[Experiment, ...]]:
+    """The tests that pages may be asked for, by the site whose pages they are: drafts only for units that are named."""
     sites: dict[str, tuple[Experiment, ...]] = {}
-    for one in experiments_of(file.contents) if file is not None else ():
-        if one.status == "running" or one.force is not None:
+    for one in experiments:
+        if one.status == "running" or one.force is not None or one.forced_units:
             sites[one.site] = (*sites.get(one.site, ()), one)
     return sites
 

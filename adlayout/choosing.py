@@ -32,7 +32,8 @@ def choose_layout(request: Request, site: Site, experiments: Sequence[Experiment
         of_reader = request.variation is None and any(_is_of_readers(one) for one in experiments)
         if found is not None:
             experiment, assignment = found
-            return Choice(experiment.variations[assignment.variation_id], assignment, of_reader)
+            forced = request.variation is None and not assignment.hash_used
+            return Choice(experiment.variations[assignment.variation_id], assignment, of_reader or forced)
         return Choice(_usual(request, site), None, of_reader)
     return Choice(_usual(request, site))
 
@@ -63,6 +64,9 @@ def _usual(request: Request, site: Site) -> str:
 
 
 def _is_of_readers(experiment: Experiment) -> bool:
+    """Whether it may give two readers of an article two layouts, but for those whose names ops wrote down."""
+    if experiment.status != "running" and experiment.force is None:
+        return False
     return experiment.hash_attribute == "id" or experiment.condition is not None or bool(experiment.filters)
 
 

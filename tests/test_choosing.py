@@ -107,6 +107,13 @@ def test_a_caller_may_ask_for_a_variation_to_keep_its_pages() -> None:
     assert choose_layout(asked(variation="density=none"), SITE, test_of(coverage=0.0)).assignment is None
 
 
+def test_an_editor_may_see_a_draft_that_nobody_else_does() -> None:
+    experiments = test_of(status="draft", forcedVariations={"ann": 1})
+    choice = choose_layout(asked("ann"), SITE, experiments)
+    assert (choice.layout, choice.of_reader) == ("article", True)
+    assert choose_layout(asked("ben"), SITE, experiments) == Choice("every-2")
+
+
 def test_own_keys_of_the_request_are_told_and_hide_nothing() -> None:
     request = asked(attributes=(("plan", "free"), ("topic", "a"), ("topic", "b"), ("id", "forged")))
     attributes = attributes_of(request, SITE)
