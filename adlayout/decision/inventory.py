@@ -112,6 +112,11 @@ class Inventory:
         found = self.by_id.get(flight) if flight else None
         return caps_of(found.row, found.campaign, creative, event) if found else ()
 
+    def worth_of(self, flight: str | None, event: Event) -> int:
+        """What an event earns, in millionths of the currency; nothing where the flight is gone."""
+        found = self.by_id.get(flight) if flight else None
+        return _worth_of(found.row, event) if found else 0
+
 
 EMPTY = Inventory({}, (), ())
 
@@ -224,6 +229,17 @@ def _join(
 def _ecpm(row: FlightRow, ctr: float) -> float:
     """What a thousand views are worth; nothing is known of a flat rate."""
     return {"cpm": row.price, "cpc": row.price * ctr * 1000, "flat": 0.0}[row.rate_type]
+
+
+def _worth_of(row: FlightRow, event: Event) -> int:
+    """A view of a thousand that are paid, or a click that is; a flat rate is paid whatever happens."""
+    match row.rate_type, event:
+        case "cpm", Event.VIEW:
+            return round(row.price * 1_000)
+        case "cpc", Event.CLICK:
+            return round(row.price * 1_000_000)
+        case _:
+            return 0
 
 
 def _candidacy(row: CreativeRow) -> Candidacy:

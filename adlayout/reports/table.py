@@ -55,10 +55,13 @@ def time_of(at: datetime | None) -> str | None:
 def as_csv(columns: Iterable[str], lines: Iterable[dict[str, Cell]]) -> str:
     """The lines with a head (RFC 4180); no cell is one that a spreadsheet would run."""
     names = tuple(columns)
+    return csv_rows([names, *([line[name] for name in names] for line in lines)])
+
+
+def csv_rows(rows: Iterable[Iterable[Cell]]) -> str:
+    """Rows of CSV, each with its end; no cell is one that a spreadsheet would run."""
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(names)
-    writer.writerows([_still(line[name]) for name in names] for line in lines)
+    csv.writer(text).writerows(map(_still, row) for row in rows)
     return text.getvalue()
 
 

@@ -30,7 +30,7 @@ from adlayout.telemetry.logs import QUIET, Log
 from adlayout.upkeep import Shelf
 from adlayout.web.accounts import Accounts
 from adlayout.web.destinations import destination
-from adlayout.web.limits import read_body
+from adlayout.web.limits import may_ask, read_body
 
 Headers: TypeAlias = Mapping[bytes, bytes]
 
@@ -57,12 +57,16 @@ _NOTHING_HERE: Final = b"""<!doctype html><html lang="en"><meta charset="utf-8">
 
 @dataclass(slots=True)
 class Gate:
-    """The handlers of public routes. Without `accounts` nothing is counted, and no link leads anywhere."""
+    """The handlers of public routes. Without `accounts` nothing is counted, and no link leads anywhere.
+
+    Who has the `cms_token` speaks for a reader and is not judged as one.
+    """
 
     shelf: Shelf
     accounts: Accounts | None
     server: Server
     log: Log = QUIET
+    cms_token: str | None = None
 
     async def script(self, request: Request) -> Response:
         """The page script, which reports what readers see."""
@@ -121,7 +125,7 @@ class Gate:
         if accounts is None or not isinstance(ticket, Ticket):
             return
         bad = self._invalid(accounts, request, headers, ticket)
-        dropped = accounts.counter.batch(ticket, batch, caps_of=self._caps_of, bad=bad)
+        dropped = accounts.counter.batch(ticket, batch, caps_of=self._caps_of, worth_of=self._worth_of, bad=bad)
         if dropped:
             self.log("events_dropped", level="debug", reasons=sorted(set(dropped)))
 
@@ -132,7 +136,9 @@ class Gate:
             id = guest(str(request.path_params["token"]), address, agent, secret=self.accounts.books.secrets[-1])
             bad = self._invalid(self.accounts, request, headers, ticket)
             happening = Happening(what, slot=ticket.ads[0].slot)
-            self.accounts.counter.happened(ticket, happening, id=id, caps_of=self._caps_of, bad=bad)
+            self.accounts.counter.happened(
+                ticket, happening, id=id, caps_of=self._caps_of, worth_of=self._worth_of, bad=bad
+            )
 
     def _read(self, request: Request, purpose: Purpose) -> Ticket | Expired | None:
         if self.accounts is None:
@@ -144,15 +150,19 @@ class Gate:
 
     def _invalid(self, accounts: Accounts, request: Request, headers: Headers, ticket: Ticket) -> Invalid | None:
         """Why no reader of the page is behind the request; a browser always says what it is."""
+        # Without a token everybody on this machine is a CMS, and so is a proxy that readers come by.
+        if self.cms_token is not None and may_ask(request.scope, headers, self.cms_token):
+            return None
         agent, address = _agent(headers), _address(request)
         return accounts.traffic.invalid(agent=agent, address=address, early=is_early(headers), family=ticket.agent)
 
     def _caps_of(self, what: What, ad: Ad) -> Caps:
         event = _COUNTED.get(what)
-        if event is None:
-            return ()
-        flight = None if ad.flight == NO_FLIGHT else ad.flight
-        return self.shelf.stock.inventory.caps_of(flight, ad.creative, event)
+        return self.shelf.stock.inventory.caps_of(_flight(ad), ad.creative, event) if event else ()
+
+    def _worth_of(self, what: What, ad: Ad) -> int:
+        event = _COUNTED.get(what)
+        return self.shelf.stock.inventory.worth_of(_flight(ad), event) if event else 0
 
     def _shared(self, answer: Response, headers: Headers) -> Response:
         """The answer with what lets scripts of the configured sites read it (Fetch standard, CORS protocol)."""
@@ -163,6 +173,10 @@ class Gate:
             for name, value in _SHARED.items():
                 answer.headers[name] = value
         return answer
+
+
+def _flight(ad: Ad) -> str | None:
+    return None if ad.flight == NO_FLIGHT else ad.flight
 
 
 def _agent(headers: Headers) -> str:

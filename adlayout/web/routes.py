@@ -31,6 +31,7 @@ from adlayout.upkeep import Shelf
 from adlayout.web.accounts import Accounts
 from adlayout.web.charsets import without_surrogates
 from adlayout.web.decide import Answer, decide_json, read_decide
+from adlayout.web.experiments import Laboratory
 from adlayout.web.inventory import Desk
 from adlayout.web.lane import Lane
 from adlayout.web.limits import Deadline, admit, may_ask, read_body
@@ -70,6 +71,7 @@ class Doors:
     lane: Lane = field(init=False)
     desk: Desk = field(init=False)
     office: Office = field(init=False)
+    laboratory: Laboratory = field(init=False)
     gate: Gate = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,7 +80,8 @@ class Doors:
         settings, accounts = self.edition.settings, self.accounts
         secrets = accounts.books.secrets if accounts else settings.secrets
         self.office = Office(settings, self.shelf, self.store, secrets, self.log)
-        self.gate = Gate(self.shelf, accounts, settings.server, self.log)
+        self.laboratory = Laboratory(self.edition, self.store)
+        self.gate = Gate(self.shelf, accounts, settings.server, self.log, settings.cms_token)
 
     def routes(self) -> list[Route]:
         """The literal table of routes."""
@@ -95,6 +98,10 @@ class Doors:
             Route("/v1/inventory", self.desk.many, methods=["POST"]),
             Route("/v1/flights/{id}/delivery", self.office.delivery),
             Route("/v1/reports", self.office.report),
+            Route("/v1/experiments", self.laboratory.experiments),
+            Route("/v1/experiments/{key}/assignment", self.laboratory.assignment),
+            Route("/v1/experiments/{key}/results", self.laboratory.results),
+            Route("/v1/experiments/{key}/exposures", self.laboratory.exposures),
             Route("/v1/units/{unit:path}", self.office.forget, methods=["DELETE"]),
             Route("/adlayout.js", self.gate.script),
             Route("/v1/events", self.gate.events, methods=["POST", "OPTIONS"]),
