@@ -10,11 +10,35 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from adlayout import __version__
-from adlayout.cli import check, compose, config, counters, explain, healthcheck, inventory, schema, serve, simulate
+from adlayout.cli import (
+    check,
+    compose,
+    config,
+    counters,
+    experiments,
+    explain,
+    healthcheck,
+    inventory,
+    schema,
+    serve,
+    simulate,
+)
 from adlayout.cli.terminal import complain
 from adlayout.errors import AdlayoutError
 
-_COMMANDS: Final = (serve, check, compose, explain, simulate, inventory, counters, schema, config, healthcheck)
+_COMMANDS: Final = (
+    serve,
+    check,
+    compose,
+    explain,
+    simulate,
+    inventory,
+    experiments,
+    counters,
+    schema,
+    config,
+    healthcheck,
+)
 
 _EXAMPLE = """examples:
   adlayout serve
