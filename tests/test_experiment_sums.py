@@ -26,7 +26,7 @@ from adlayout.counting import Counter, Pace
 from adlayout.counts import Record
 from adlayout.errors import StoreError
 from adlayout.events.beacon import Batch
-from adlayout.events.record import Happening, What, event_record
+from adlayout.events.record import Happening, What, event_record, page_record
 from adlayout.events.token import Ad, Signer, Ticket
 from adlayout.store import keys
 from adlayout.store.client import Store
@@ -138,6 +138,12 @@ def test_of_machines_only_exposures_count_and_apart(clean_store: str) -> None:
 def test_a_page_that_no_experiment_counts_is_in_no_sum(clean_store: str, raw: redis.Redis, ticket: Ticket) -> None:
     record(clean_store, told(ticket, EXPOSURE, VIEW, CLICK, Happening(What.ENGAGED, value=5)))
     assert [key for key in raw.scan_iter() if ":x:" in key or ":u:" in key] == []
+
+
+def test_a_page_that_nobody_was_seen_to_read_is_in_no_sum(clean_store: str, raw: redis.Redis) -> None:
+    record(clean_store, [page_record(Signer(["secret"]).sign(page()), NOON, once=True)])
+    assert ask(clean_store, Store.totals) == {"spring:s": 1, "-:s": 1}
+    assert list(raw.scan_iter("*:[ux]:*")) == []
 
 
 def test_what_is_told_again_counts_once(clean_store: str) -> None:
@@ -476,9 +482,10 @@ def test_nobody_is_asked_what_an_event_is_worth_that_no_experiment_counts(clean_
     def tell(counter: Counter) -> None:
         counter.happened(page(unit=""), VIEW, worth_of=worth_of)
         counter.happened(page(), EXPOSURE, worth_of=worth_of)
+        counter.happened(page(), CLICK, worth_of=worth_of)
 
     spooled(tmp_path, tell, clean_store)
-    assert asked == []
+    assert asked == [What.CLICK]
 
 
 _WORKER = """
