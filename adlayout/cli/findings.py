@@ -59,7 +59,7 @@ class _Sheet:
         progress = self._findings.progress
         parts = [self._experiment.status, "1 whole day" if progress.days == 1 else f"{progress.days} whole days"]
         if progress.days_left:
-            parts.append(f"about {progress.days_left} to go")
+            parts.append(f"about {progress.days_left} {'day' if progress.days_left == 1 else 'days'} to go")
         return ", ".join(parts)
 
     def _users(self) -> Iterator[str]:
@@ -78,7 +78,9 @@ class _Sheet:
         yield from self._table(head, rows)
         ratio, multiple = self._findings.ratio, self._findings.multiple
         yield f"  {self._light(ratio.health)}  shares as they should be (p {_p(ratio.p)})"
-        yield f"  {self._light(multiple.health)}  seen in several variations: {multiple.units:,} ({multiple.share:.2%})"
+        # Few of them are what should be.
+        twice = Health.HEALTHY if multiple.health is Health.TOO_FEW else multiple.health
+        yield f"  {self._light(twice)}  seen in several variations: {multiple.units:,} ({multiple.share:.2%})"
 
     def _light(self, health: Health) -> str:
         word, code = _LIGHTS[health]

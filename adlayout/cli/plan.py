@@ -41,9 +41,10 @@ def plan(args: argparse.Namespace) -> int:
         print_json({"sequential": _told(always, days[0]), "fixed": _told(once, days[1])})
         return 0
     name = args.metric or "a share of users"
-    print(f"A change of {wish.lift:.3g} times {wish.baseline:g} ({name}) is found with {wish.power:.0%} probability by")
-    print(f"  {_words(always, days[0])}, looked at as often as you like (--stats sequential, and the verdict)")
-    print(f"  {_words(once, days[1])}, looked at once, at the end (--stats fixed)")
+    print(f"A change of {wish.lift * 100:.3g} % of {wish.baseline:g} ({name}) is found with ", end="")
+    print(f"{wish.power * 100:.3g} % probability by")
+    print(f"  {_words(always, days[0])}, looked at as often as you like (sequential)")
+    print(f"  {_words(once, days[1])}, looked at once, at the end (fixed)")
     return 0
 
 
