@@ -9,12 +9,13 @@ JOBS ?= 2
 EXAMPLES ?= 2000
 SECONDS ?= 60
 ROUNDS ?= 200
+RUNS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix cover fuzz mutate rounds bench place image clean
+.PHONY: help run test check fix cover fuzz mutate rounds bench place flights experiments image clean
 
 help:  ## what there is
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
 
 run: $(STAMP)  ## the service with an embedded store and the sample config; prints what to try
 	$(BIN)/adlayout serve --port $(PORT)
@@ -55,6 +56,9 @@ place: $(STAMP)  ## placing ads in new articles beside what lxml takes to parse 
 
 flights: $(STAMP)  ## what a page's decisions cost with 10, 1,000 and 10,000 flights
 	$(BIN)/python benchmarks/flights_bench.py $(ARGS)
+
+experiments: $(STAMP)  ## RUNS=1000 tests of layouts on generated readers: are they right as often as they say
+	$(BIN)/python -m benchmarks.experiments_bench --runs $(RUNS) $(ARGS)
 
 image:  ## the container image
 	docker build -t adlayout .

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from argparse import ArgumentParser
 from collections.abc import Iterable
 from dataclasses import replace
 from math import sqrt
+from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.random import default_rng
 
+from adlayout.cli import trial_runs
 from adlayout.errors import InputError
 from adlayout.experiments.assign import Experiment, experiments_of
 from adlayout.experiments.crowd import PLANTABLE, Plant, Tally, Today, crowd
@@ -169,7 +174,7 @@ def near(found: Rate, due: float) -> bool:
 
 def test_a_share_has_an_error_even_where_it_is_none_or_all() -> None:
     assert rate([True, False, False, False]) == Rate(0.25, 4)
-    assert rate([]) == Rate(0.0, 0)
+    assert (rate([]), rate([]).error) == (Rate(0.0, 0), 0.5)
     assert [round(Rate(share, 100).error, 4) for share in (0.0, 0.5, 1.0)] == [0.0099, 0.05, 0.0099]
 
 
@@ -197,3 +202,79 @@ def test_what_is_found_is_as_true_as_is_said() -> None:
 def test_nothing_is_planted_where_nothing_is_wished() -> None:
     found = rehearse(Setup(experiment(), "bounce", readers=200, days=3), Runs(3, lift=0, lost=0, jobs=2, by_store=10))
     assert (found.lifted, found.robbed, found.same.alarms.runs) == (None, None, 3)
+
+
+# The command.
+
+
+def told(*words: str) -> int:
+    parser = ArgumentParser()
+    trial_runs.add(parser.add_subparsers())
+    args = parser.parse_args(["simulate", *words])
+    code: int = args.run(args)
+    return code
+
+
+SMALL = ("--readers", "300", "--days", "4", "--runs", "6", "--metric", "viewability", "--jobs", "2")
+
+
+def test_the_command_tells_every_share_with_its_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(*SMALL, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert {name: answer[name] for name in ("experiment", "metric", "readers", "days", "runs")} == {
+        "experiment": "rehearsal", "metric": "viewability", "readers": 300, "days": 4, "runs": 6,
+    }  # fmt: skip
+    assert answer["store"]["differing"] == []
+    kinds = {name: set(answer[name]) for name in ("same", "lift", "lost")}
+    assert kinds == {
+        "same": {"alarms", "decisions", "fixed_once", "fixed_any", "holds", "mismatched", "mismatched_any"},
+        "lift": {"planted", "promised", "found", "found_any", "fixed_found", "holds", "fixed_holds"},
+        "lost": {"planted", "due", "caught", "caught_any", "decisions"},
+    }
+    assert set(answer["same"]["alarms"]) == {"share", "error", "runs"}
+    assert (answer["lift"]["planted"], answer["lost"]["planted"]) == (0.05, 0.1)
+
+
+def test_the_command_draws_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(*SMALL, "--peek", "end", "--lost", "0") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("viewability: 2 variations, 300 readers in 4 days, looks: end\n6 runs of each kind")
+    rows = [line.split("  ")[1] for line in out.splitlines() if line.startswith("  ")]
+    assert rows.pop().startswith("readers that the plan asks for: ")
+    assert rows == [
+        "false alarms, default interval, any look",
+        "winner or loser named, any look",
+        "false alarms, fixed interval, last look",
+        "false alarms, fixed interval, any look",
+        "default interval holds 0 at every look",
+        "shares called wrong, last look",
+        "shares called wrong, any look",
+        "found, default interval, last look",
+        "found, default interval, any look",
+        "found, fixed interval, last look",
+        "default interval holds it at every look",
+        "fixed interval holds it, last look",
+    ]
+
+
+def test_a_test_of_the_config_brings_its_metric_and_lift(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    config = Path(copytree(Path(__file__).parents[1] / "config", tmp_path / "config"))
+    (config / "experiments.yaml").write_text(
+        "version: 1\nexperiments:\n"
+        "  - {key: density, variations: [every-2, article], metrics: [viewability], lift: 0.2}\n"
+    )
+    few = ("--readers", "200", "--days", "2", "--runs", "2", "--lost", "0", "--json", "--config", str(config))
+    assert told("density", *few) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["experiment"], answer["metric"], answer["lift"]["planted"]) == ("density", "viewability", 0.2)
+    with pytest.raises(InputError, match='no experiment "denity", did you mean "density"'):
+        told("denity", *few)
+
+
+@pytest.mark.parametrize(("words", "error"), [
+    (("--lost", "1"), "--lost: expected a share from 0 to below 1"),
+    (("--metric", "clicks"), "clicks: no such metric"),
+])  # fmt: skip
+def test_what_the_command_does_not_understand_is_told(words: tuple[str, ...], error: str) -> None:
+    with pytest.raises(InputError, match=error):
+        told(*words)

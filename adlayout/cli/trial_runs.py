@@ -97,9 +97,10 @@ def _experiment(args: argparse.Namespace) -> Experiment:
     if args.key is None:
         return experiments_of(ExperimentsFile.model_validate(_PLAIN))[0]
     edition = assemble(config_directory(args.config), os.environ)
-    known = {one.key: one for of_site in edition.experiments.values() for one in of_site}
+    known = {one.key: one for one in edition.all_experiments}
     if args.key not in known:
-        raise InputError(f'no experiment "{args.key}", {nearest(args.key, known)}')
+        hint = nearest(args.key, known) if known else "there are none"
+        raise InputError(f'no experiment "{args.key}", {hint}')
     return known[args.key]
 
 

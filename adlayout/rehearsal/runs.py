@@ -40,7 +40,7 @@ class Rate(NamedTuple):
         """The standard error; never 0, as what was always so in some runs is not certain."""
         surely = (self.share * self.runs + 1) / (self.runs + 2)
         share = self.share if 0 < self.share < 1 else surely
-        return math.sqrt(share * (1 - share) / self.runs)
+        return math.sqrt(share * (1 - share) / max(self.runs, 1))
 
 
 def rate(cases: Iterable[bool]) -> Rate:
