@@ -68,6 +68,62 @@ def test_views_and_clicks_count_apart(clean_store: str) -> None:
     }
 
 
+def of_page(what: str, at_ms: int = NOON, serve: str = "0123456789abcdef", **changes: Any) -> Record:
+    """A view of the page's one ad, or a click on it, as records name them."""
+    return Record(text(what, ad(), i=serve, **changes), at_ms, serve, f"{what}:s1")
+
+
+WHERE = "spring|ad|s1|news|-|2|phone|daily"
+
+
+def test_a_click_on_what_nobody_has_seen_is_counted_apart_as_well(clean_store: str) -> None:
+    record(clean_store, 1, of_page("click"), of_page("click"))
+    assert ask(clean_store, Store.totals) == {"spring:c": 1, "spring:uc": 1}
+    assert ask(clean_store, lambda store: store.day(DAY)) == {"spring:c": 1, "spring:uc": 1}
+    assert ask(clean_store, lambda store: store.hours([HOUR])) == {HOUR: {f"{WHERE}:c": 1, f"{WHERE}:uc": 1}}
+
+
+@pytest.mark.parametrize("lines", [("view", "click"), ("click", "view")])
+@pytest.mark.parametrize("batches", [1, 2])
+def test_a_click_on_what_was_seen_is_not_whichever_is_told_first(
+    clean_store: str, lines: tuple[str, ...], batches: int
+) -> None:
+    """A page that is left by a click tells of its last views when it is gone."""
+    told = [of_page(what) for what in lines]
+    for first, batch in ((1, told),) if batches == 1 else ((1, told[:1]), (2, told[1:])):
+        record(clean_store, first, *batch)
+    for found in (ask(clean_store, Store.totals), ask(clean_store, lambda store: store.day(DAY))):
+        assert {name: count for name, count in found.items() if count} == {"spring:v": 1, "spring:c": 1}
+
+
+def test_a_view_takes_back_only_where_it_counts(clean_store: str) -> None:
+    record(clean_store, 1, of_page("click"), of_page("view", NOON + DAY_MS))
+    assert ask(clean_store, Store.totals) == {"spring:c": 1, "spring:v": 1, "spring:uc": 0}
+    assert ask(clean_store, lambda store: store.day(DAY)) == {"spring:c": 1, "spring:uc": 1}
+    assert ask(clean_store, lambda store: store.day("20261125")) == {"spring:v": 1}
+
+
+@pytest.mark.parametrize(
+    ("line", "counted"),
+    [
+        (of_page("click", serve="~made-by-a-browser"), {"spring:c": 1}),
+        (of_page("click", bad="crawler"), {"spring:xc": 1}),
+        (click(NOON), {"spring:c": 1}),
+    ],
+)
+def test_of_pages_without_a_name_and_of_robots_nobody_asks_what_was_seen(
+    clean_store: str, line: Record, counted: dict[str, int]
+) -> None:
+    record(clean_store, 1, line)
+    assert ask(clean_store, Store.totals) == counted
+
+
+def test_a_page_whose_key_holds_something_else_is_counted_all_the_same(clean_store: str, raw: redis.Redis) -> None:
+    raw.set(keys.happened(0, "0123456789abcdef"), "no hash", px=60_000)
+    record(clean_store, 1, of_page("click"), of_page("view"))
+    assert ask(clean_store, Store.totals) == {"spring:c": 1, "spring:v": 1}
+
+
 def test_traffic_that_is_not_valid_counts_apart_and_frees_nothing(clean_store: str) -> None:
     held = ask(clean_store, lambda store: store.reserve(asking(attempt(goal(1)))))
     bad: dict[str, Any] = {"b": held.bucket, "bad": "crawler", "caps": [[CAP, DAY_MS]]}

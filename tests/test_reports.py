@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from adlayout.reports.hourly import Per, Question, Row, Span, Sums, rows, total
-from adlayout.reports.table import as_csv, table
+from adlayout.reports.table import as_csv, sheet, table
 
 TEN, ELEVEN, NIGHT = "2026112410", "2026112411", "2026112423"
 HOURS = {
@@ -18,6 +18,7 @@ HOURS = {
         "acme|a1|top|news||-|mobile|daily:s": 10,
         "acme|a1|top|news||-|mobile|daily:v": 5,
         "acme|a1|top|news||-|mobile|daily:c": 1,
+        "acme|a1|top|news||-|mobile|daily:uc": 1,
         "acme|a1|top|news||-|mobile|daily:xv": 4,
         "acme|a2|inline-1|news||3|desktop|daily:s": 2,
         "-|house|inline-2|news||7|desktop|daily:s": 3,
@@ -40,7 +41,7 @@ def at(hour: int, day: int = 24) -> datetime:
 def test_rows_are_by_hour_and_name() -> None:
     assert rows(HOURS, Question("flight"), CAMPAIGNS) == (
         Row(at(10), "-", Sums(served=3)),
-        Row(at(10), "acme", Sums(served=12, views=5, clicks=1, invalid=4)),
+        Row(at(10), "acme", Sums(served=12, views=5, clicks=1, clicks_unseen=1, invalid=4)),
         Row(at(11), "acme", Sums(served=1)),
         Row(at(23), "zoo", Sums(served=7)),
     )
@@ -62,12 +63,14 @@ def test_rows_are_by_hour_and_name() -> None:
 def test_a_report_may_be_by_whatever_is_counted(by: str, names: list[str]) -> None:
     found = rows(HOURS, Question(by, Per.TOTAL), CAMPAIGNS)
     assert [row.name for row in found] == names
-    assert total(found)._replace(pages=0, slots=0, filled=0) == Sums(served=23, views=5, clicks=1, invalid=4)
+    assert total(found)._replace(pages=0, slots=0, filled=0) == Sums(
+        served=23, views=5, clicks=1, clicks_unseen=1, invalid=4
+    )
 
 
 def test_pages_and_their_slots_are_told_of_layouts() -> None:
     assert rows(HOURS, Question("layout", Per.TOTAL), CAMPAIGNS)[0] == Row(
-        None, "news", Sums(served=22, views=5, clicks=1, invalid=4, pages=10, slots=30, filled=15)
+        None, "news", Sums(22, 5, 1, clicks_unseen=1, invalid=4, pages=10, slots=30, filled=15)
     )
 
 
@@ -76,7 +79,11 @@ def test_days_are_those_of_the_reporting_time_zone() -> None:
     found = rows(HOURS, Question("campaign", Per.DAY, zone=berlin), CAMPAIGNS)
     assert found == (
         Row(datetime(2026, 11, 24, tzinfo=berlin), "-", Sums(served=3)),
-        Row(datetime(2026, 11, 24, tzinfo=berlin), "spring", Sums(served=13, views=5, clicks=1, invalid=4)),
+        Row(
+            datetime(2026, 11, 24, tzinfo=berlin),
+            "spring",
+            Sums(served=13, views=5, clicks=1, clicks_unseen=1, invalid=4),
+        ),
         Row(datetime(2026, 11, 25, tzinfo=berlin), "summer", Sums(served=7)),
     )
 
@@ -116,6 +123,7 @@ def test_a_table_has_shares_where_there_is_something_to_divide_by() -> None:
             "served": 1,
             "views": 0,
             "clicks": 0,
+            "clicks_unseen": 0,
             "invalid": 0,
             "ctr": 0.0,
             "viewability": 0.0,
@@ -134,6 +142,25 @@ def test_a_gap_is_a_number_and_what_has_none_is_none() -> None:
         (None, 3, 2, 0.0),
         (None, 7, 3, 0.0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("per", "lines"),
+    [
+        (Per.HOUR, ["hour_utc,site,served", "2026-11-24 10:00,daily,15", "2026-11-24 11:00,local,1"]),
+        (Per.DAY, ["day,site,served", "2026-11-24,daily,15", "2026-11-24,local,1", "2026-11-25,daily,7"]),
+        (Per.TOTAL, ["site,served", "daily,22", "local,1"]),
+    ],
+)
+def test_a_sheet_has_times_that_spreadsheets_take_for_times(per: Per, lines: list[str]) -> None:
+    """ISO 8601 with a zone is text to them, and so nothing to sort, group or chart by."""
+    found = rows(HOURS, Question("site", per, zone=ZoneInfo("Europe/Berlin")), CAMPAIGNS)
+    told = [",".join(line[: lines[0].count(",") + 1]) for line in csv.reader(io.StringIO(sheet(found, "site", per)))]
+    assert told[: len(lines)] == lines
+
+
+def test_a_sheet_without_rows_has_its_head() -> None:
+    assert sheet((), "flight", Per.DAY) == ("day,flight,served,views,clicks,clicks_unseen,invalid,ctr,viewability\r\n")
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])

@@ -101,7 +101,9 @@ def day(back: int) -> str:
 
 
 def test_a_delivery_tells_counts_beside_what_was_booked(client: TestClient, raw: redis.Redis) -> None:
-    raw.hset(keys.totals(0), mapping={"acme:s": 1000, "acme:v": 450, "acme:c": 9, "acme:xv": 30, "acme2:s": 7})
+    raw.hset(
+        keys.totals(0), mapping={"acme:s": 1000, "acme:v": 450, "acme:c": 9, "acme:uc": 2, "acme:xv": 30, "acme2:s": 7}
+    )
     raw.hset(keys.day(0, day(0)), mapping={"acme:s": 90, "acme:v": 50})
     raw.hset(keys.day(0, day(13)), mapping={"acme:s": 4, "acme:xc": 2})
     raw.expire(keys.day(0, day(0)), 1000)
@@ -129,6 +131,7 @@ def test_a_delivery_tells_counts_beside_what_was_booked(client: TestClient, raw:
             "served": 1000,
             "views": 450,
             "clicks": 9,
+            "clicks_unseen": 2,
             "ctr": 0.009,
             "viewability": 0.45,
             "invalid": {"served": 0, "views": 30, "clicks": 0},
@@ -137,6 +140,7 @@ def test_a_delivery_tells_counts_beside_what_was_booked(client: TestClient, raw:
             "served": 90,
             "views": 50,
             "clicks": 0,
+            "clicks_unseen": 0,
             "ctr": 0.0,
             "viewability": 0.5556,
             "invalid": {"served": 0, "views": 0, "clicks": 0},
@@ -178,7 +182,7 @@ def counted(client: TestClient, raw: redis.Redis) -> TestClient:
 
 def test_a_report_is_of_hours_and_what_it_is_by(counted: TestClient) -> None:
     told = counted.get("/v1/reports?by=layout&from=2026-11-24T09:00Z&to=2026-11-24T12:00Z").json()
-    both = {"time": "2026-11-24T10:00Z", "clicks": 0, "invalid": 0, "ctr": 0.0}
+    both = {"time": "2026-11-24T10:00Z", "clicks": 0, "clicks_unseen": 0, "invalid": 0, "ctr": 0.0}
     assert told == {
         "by": "layout",
         "per": "hour",
@@ -196,6 +200,7 @@ def test_a_report_is_of_hours_and_what_it_is_by(counted: TestClient) -> None:
             "served": 14,
             "views": 5,
             "clicks": 0,
+            "clicks_unseen": 0,
             "invalid": 0,
             "ctr": 0.0,
             "viewability": 0.3571,
@@ -240,12 +245,59 @@ def test_a_report_may_be_csv(counted: TestClient, query: str, accept: str) -> No
     answer = counted.get(f"/v1/reports?from=2026-11-24&to=2026-11-24{query}", headers={"accept": accept})
     lines = list(csv.reader(io.StringIO(answer.text, newline="")))
     assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
-    assert answer.headers["content-disposition"] == 'attachment; filename="flight.csv"'
+    assert answer.headers["content-disposition"] == 'attachment; filename="flight_2026-11-24.csv"'
     assert lines == [
-        ["time", "flight", "served", "views", "clicks", "invalid", "ctr", "viewability"],
-        ["2026-11-24T10:00Z", "'=zoo", "4", "0", "0", "0", "0.0", "0.0"],
-        ["2026-11-24T10:00Z", "acme", "10", "5", "0", "0", "0.0", "0.5"],
+        ["hour_utc", "flight", "served", "views", "clicks", "clicks_unseen", "invalid", "ctr", "viewability"],
+        ["2026-11-24 10:00", "'=zoo", "4", "0", "0", "0", "0", "0.0", "0.0"],
+        ["2026-11-24 10:00", "acme", "10", "5", "0", "0", "0", "0.0", "0.5"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("by=slot&from=2026-11-20&to=2026-11-24", "slot_2026-11-20_2026-11-24.csv"),
+        ("by=gap&from=2026-11-24T09:30Z&to=2026-11-25T00:00Z", "gap_2026-11-24.csv"),
+    ],
+)
+def test_the_file_of_a_report_says_of_which_days_it_is(client: TestClient, query: str, name: str) -> None:
+    answer = client.get(f"/v1/reports?{query}&format=csv")
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("2026-11-24T09:59Z", "2026-11-24T09:00Z"),
+        ("2026-11-24T09:59+05:30", "2026-11-24T09:30+05:30"),
+        ("2026-11-24", "2026-11-24T00:00Z"),
+    ],
+)
+def test_a_report_begins_with_a_whole_hour_and_says_so(client: TestClient, said: str, told: str) -> None:
+    assert client.get("/v1/reports", params={"from": said, "to": "2026-11-24T12:00Z"}).json()["from"] == told
+
+
+def test_the_days_of_a_delivery_may_be_csv(client: TestClient, raw: redis.Redis) -> None:
+    raw.hset(keys.day(0, day(0)), mapping={"acme:s": 90, "acme:v": 45, "acme:c": 9, "acme:uc": 3, "acme:xv": 1})
+    raw.expire(keys.day(0, day(0)), 1000)
+    answer = client.get("/v1/flights/acme/delivery?format=csv")
+    head, *lines = csv.reader(io.StringIO(answer.text, newline=""))
+    assert answer.headers["content-disposition"] == 'attachment; filename="acme.csv"'
+    assert head == [
+        *("day", "served", "views", "clicks", "clicks_unseen", "ctr", "viewability"),
+        *("invalid_served", "invalid_views", "invalid_clicks"),
+    ]
+    assert [line[0] for line in lines] == [f"{TODAY - timedelta(days=back):%Y-%m-%d}" for back in range(13, -1, -1)]
+    assert lines[13][1:] == ["90", "45", "9", "3", "0.1", "0.5", "0", "1", "0"]
+    assert lines[0][1:] == ["0", "0", "0", "0", "", "", "0", "0", "0"]
+
+
+def test_a_delivery_in_another_format_is_refused(client: TestClient) -> None:
+    answer = client.get("/v1/flights/acme/delivery?format=xml")
+    assert (answer.status_code, answer.json()["errors"]) == (
+        422,
+        [{"at": "format", "message": "expected json or csv"}],
+    )
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/csv, application/json", "*/*", "text/html"])
@@ -273,6 +325,10 @@ def test_without_a_wish_for_csv_a_report_is_json(counted: TestClient, accept: st
         (
             "from=yesterday",
             [("from", "expected a day such as 2026-11-24 or a time such as 2026-11-24T13:00Z")],
+        ),
+        (
+            "to=9999-12-31T23:00-12:00",
+            [("to", "expected a day such as 2026-11-24 or a time such as 2026-11-24T13:00Z")],
         ),
         (
             "to=9999-12-31",

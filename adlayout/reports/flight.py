@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from adlayout.counts import Event
 from adlayout.decision.inventory import Flight
 from adlayout.decision.limits import counted_event
 from adlayout.decision.pacing import Clock, planned, spent
-from adlayout.reports.table import share, time_of
+from adlayout.reports.table import as_csv, share, time_of
 
 LAST_DAYS: Final = 14
 
@@ -48,6 +48,13 @@ def delivery(id: str, flight: Flight | None, counts: Counts, *, now: datetime, c
         **(_booked(flight, counts, today, now, clock) if flight else {"status": None}),
         "days": [{"day": _day(day), **_events(fields, id)} for day, fields in counts.days.items()],
     }
+
+
+def days_sheet(told: Mapping[str, object]) -> str:
+    """The days of a delivery as CSV, oldest first."""
+    days: Any = told["days"]  # as `delivery` has them
+    lines = [{**day, **{f"invalid_{name}": count for name, count in day["invalid"].items()}} for day in reversed(days)]
+    return as_csv([name for name in lines[0] if name != "invalid"], lines)
 
 
 def _booked(flight: Flight, counts: Counts, today: Mapping[str, int], now: datetime, clock: Clock) -> dict[str, object]:
@@ -91,6 +98,7 @@ def _events(fields: Mapping[str, int], id: str) -> dict[str, object]:
         "served": served,
         "views": views,
         "clicks": clicks,
+        "clicks_unseen": fields.get(f"{id}:uc", 0),
         "ctr": share(clicks, served),
         "viewability": share(views, served),
         "invalid": dict(

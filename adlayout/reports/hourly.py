@@ -56,11 +56,15 @@ class Question:
 
 
 class Sums(NamedTuple):
-    """What was counted; `invalid` events, which no reader is behind, are in none of the others."""
+    """What was counted; `invalid` events, which no reader is behind, are in none of the others.
+
+    `clicks_unseen` are those of the clicks that came without a view of the same ad on the same page.
+    """
 
     served: int = 0
     views: int = 0
     clicks: int = 0
+    clicks_unseen: int = 0
     invalid: int = 0
     pages: int = 0
     slots: int = 0
@@ -76,7 +80,15 @@ class Row:
     sums: Sums
 
 
-_LETTERS: Final = {"s": "served", "v": "views", "c": "clicks", "p": "pages", "n": "slots", "m": "filled"}
+_LETTERS: Final = {
+    "s": "served",
+    "v": "views",
+    "c": "clicks",
+    "uc": "clicks_unseen",
+    "p": "pages",
+    "n": "slots",
+    "m": "filled",
+}
 
 
 def rows(hours: Mapping[str, Mapping[str, int]], question: Question, campaigns: Mapping[str, str]) -> tuple[Row, ...]:

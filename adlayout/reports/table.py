@@ -9,9 +9,12 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from adlayout.counts import NO_FLIGHT
-from adlayout.reports.hourly import OF_PAGE, Row, Sums
+from adlayout.reports.hourly import OF_PAGE, Per, Row, Sums
 
 Cell: TypeAlias = str | int | float | None
+
+# How a sheet calls the time of its rows and writes it; rows of the whole time have none. Days are as ops configured.
+_TIMES: Final = {Per.HOUR: ("hour_utc", "%Y-%m-%d %H:%M"), Per.DAY: ("day", "%Y-%m-%d"), Per.TOTAL: ("", "")}
 
 # Programs that open CSV run a cell that begins so (OWASP, "CSV Injection").
 _RUNS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -19,7 +22,14 @@ _RUNS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 def table(found: Iterable[Row], by: str) -> list[dict[str, Cell]]:
     """One object for each row; shares are None where there is nothing to divide by."""
-    return [{"time": time_of(row.at), by: _name(row.name, by), **figures(row.sums, by)} for row in found]
+    return [{"time": time_of(row.at), **_named(row, by)} for row in found]
+
+
+def sheet(found: Iterable[Row], by: str, per: Per) -> str:
+    """The same as CSV, with times that spreadsheets take for times: the head says of which zone they are."""
+    head, form = _TIMES[per]
+    lines = [{head: row.at.strftime(form) if row.at else None, **_named(row, by)} for row in found]
+    return as_csv((*([head] if head else []), by, *figures(Sums(), by)), lines)
 
 
 def figures(sums: Sums, by: str) -> dict[str, Cell]:
@@ -28,6 +38,7 @@ def figures(sums: Sums, by: str) -> dict[str, Cell]:
         "served": sums.served,
         "views": sums.views,
         "clicks": sums.clicks,
+        "clicks_unseen": sums.clicks_unseen,
         "invalid": sums.invalid,
         "ctr": share(sums.clicks, sums.served),
         "viewability": share(sums.views, sums.served),
@@ -67,6 +78,10 @@ def csv_rows(rows: Iterable[Iterable[Cell]]) -> str:
 
 def _still(cell: Cell) -> Cell:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_RUNS) else cell
+
+
+def _named(row: Row, by: str) -> dict[str, Cell]:
+    return {by: _name(row.name, by), **figures(row.sums, by)}
 
 
 def _name(name: str, by: str) -> Cell:

@@ -18,7 +18,9 @@ _LATEST_MS: Final = 4_102_444_800_000  # the year 2100: what is said to be later
 HOUR_MS: Final = 3_600_000
 DAY_LIFE_MS: Final = 40 * 24 * HOUR_MS
 _POSITION_LIFE_MS: Final = 7 * 24 * HOUR_MS
-_COUNTS: Final = 6  # the place in a line of what it counts
+_COUNTS: Final = 7  # the place in a line of what it counts
+# What browsers name pages by: their clicks and views come under several names, so that none tells of the other.
+_OF_BROWSERS: Final = "~"
 # What a unit did is known until it was not seen for so long; then it is another one.
 _UNIT_LIFE_MS: Final = 100 * 24 * HOUR_MS
 
@@ -40,6 +42,7 @@ class _Effects(NamedTuple):
     caps: list[list[object]]
     counts: list[list[object]]
     frees: list[list[object]]
+    slot: str = ""
     trial: list[object] | None = None
 
 
@@ -118,6 +121,7 @@ class Batch:
             reader,
             before,
             effects.caps,
+            effects.slot if record.serve and not record.serve.startswith(_OF_BROWSERS) else "",
             effects.counts,
             effects.frees,
             effects.trial or 0,
@@ -152,7 +156,8 @@ class Batch:
             counts += [[hour, name, number] for name, number in _page_counts(said, len(ads)) if number]
         caps = [[str(name), int(window_ms)] for name, window_ms in said.get("caps") or ()]
         bucket = int(said.get("b") or 0)
-        return _Effects(bucket, caps, counts, self._frees(ads, letter, bucket) if bucket else [])
+        frees = self._frees(ads, letter, bucket) if bucket else []
+        return _Effects(bucket, caps, counts, frees, str(ads[0].slot) if ads and said["e"] != "page" else "")
 
     def _ads(self, said: Any, ads: Sequence[_Ad], letter: str, day: int, hour: int) -> list[list[object]]:
         counts: list[list[object]] = []

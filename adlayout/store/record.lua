@@ -4,8 +4,9 @@
 -- ARGV[1], JSON: first (the position of the first line), start, hold_ms, token_ms, position_ms, unit_ms, stream_length,
 -- lives (key index and milliseconds of each hash that must end), hashes (indexes of those that must be hashes),
 -- targets (key index and field of everything that is counted or freed) and lines: each {happened, once, bucket, reader,
--- reader before, caps {field, window_ms}, counts (target, number, target, ...), frees (target, ...), trial}, where 0 or
--- '' is none; trial: {unit, sums, variation, day (of an exposure, else ''), amounts (variable, number, variable, ...)}.
+-- reader before, caps {field, window_ms}, slot (of a view or click of one reader's page), counts (target, number, target,
+-- ...), frees (target, ...), trial}, where 0 or '' is none; trial: {unit, sums, variation, day (of an exposure, else ''),
+-- amounts (variable, number, variable, ...)}.
 -- ARGV[2] and so on: the lines' texts.
 -- Returns: the position that is applied, the time in milliseconds, and the fields that hold no number.
 local ask = cjson.decode(ARGV[1])
@@ -99,6 +100,29 @@ local function add(counts)
   for at = 1, #counts, 2 do
     local target = counts[at]
     sums[target] = (sums[target] or 0) + counts[at + 1]
+  end
+end
+
+-- A click on an ad that nobody has seen is counted apart as well. Views of a page that is left by a click may come right
+-- behind it: they take that back, wherever it is counted with them.
+local unseen = {}
+local function look(happened, once, slot, counts)
+  local page, mark, clicked = KEYS[happened], 'unseen:' .. slot, once == 'click:' .. slot
+  local told = redis.pcall('HGET', page, clicked and 'view:' .. slot or mark)
+  if type(told) == 'table' or clicked == (told ~= false) then return end
+  local keys = {}
+  for at = 1, #counts, 2 do
+    local place = ask.targets[counts[at]]
+    local key, field = KEYS[place[1]], string.sub(place[2], 1, -2) .. 'uc'
+    if clicked or string.find(told, key, 1, true) then
+      unseen[#unseen + 1] = { key, field, clicked and 1 or -1 }
+    end
+    keys[#keys + 1] = key
+  end
+  if clicked then
+    redis.call('HSET', page, mark, table.concat(keys, ' '))
+  else
+    redis.call('HDEL', page, mark)
   end
 end
 
@@ -263,9 +287,10 @@ local function keep_unit(index, unit)
 end
 
 for at = applied - ask.first + 2, lines do
-  local happened, once, bucket, reader, before, caps, counts, frees, trial = unpack(ask.lines[at])
+  local happened, once, bucket, reader, before, caps, slot, counts, frees, trial = unpack(ask.lines[at])
   if is_new(happened, once) then
     add(counts)
+    if slot ~= '' then look(happened, once, slot, counts) end
     if trial ~= 0 then count_unit(unpack(trial)) end
     if bucket > 0 then give_back(frees, bucket) end
     count_reader(reader, before, caps, bucket)
@@ -286,6 +311,7 @@ end
 for target, place in ipairs(ask.targets) do
   if sums[target] then count(KEYS[place[1]], place[2], sums[target]) end
 end
+for _, one in ipairs(unseen) do count(unpack(one)) end
 for index, unit in pairs(units) do
   if unit then keep_unit(index, unit) end
 end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,9 +19,9 @@ from adlayout.decision.inventory import Inventory
 from adlayout.decision.pacing import Clock
 from adlayout.errors import Fault, StoreError
 from adlayout.privacy.readers import all_keys
-from adlayout.reports.flight import Counts, days_before, delivery
+from adlayout.reports.flight import Counts, days_before, days_sheet, delivery
 from adlayout.reports.hourly import BY, Per, Question, Span, rows, total
-from adlayout.reports.table import as_csv, figures, table, time_of
+from adlayout.reports.table import figures, sheet, table, time_of
 from adlayout.store.client import Store
 from adlayout.telemetry.logs import QUIET, Log
 from adlayout.upkeep import Shelf
@@ -31,6 +32,7 @@ from adlayout.web.responses import json_answer, wants
 
 _USUAL: Final = timedelta(hours=24)
 _CSV: Final = "text/csv"
+_FORMATS: Final = ("json", "csv")
 _LONGEST_UNIT: Final = 4096
 
 
@@ -54,7 +56,8 @@ class Office:
         counts = Counts(totals, held, dict(zip(days, by_day, strict=True)))
         if flight is None and not counts.knows(id):
             raise HTTPException(404, "there is no such flight, and nothing was ever counted for one")
-        return json_answer(delivery(id, flight, counts, now=now, clock=clock))
+        told = delivery(id, flight, counts, now=now, clock=clock)
+        return _csv_answer(days_sheet(told), f"{id}.csv") if _as_csv(request) else json_answer(told)
 
     async def report(self, request: Request) -> Response:
         """What was counted: by flight, creative, slot, layout, variation, gap, device, site or campaign."""
@@ -63,19 +66,15 @@ class Office:
         hours = await self._open().hours(span.hours())
         campaigns = {flight.id: flight.row.campaign for flight in self._inventory.flights}
         found = rows(hours, question, campaigns)
-        lines = table(found, question.by)
-        sums = figures(total(found), question.by)
         if _as_csv(request):
-            text = as_csv(("time", question.by, *sums), lines)
-            headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{question.by}.csv"'}
-            return Response(text.encode(), media_type=f"{_CSV}; charset=utf-8; header=present", headers=headers)
+            return _csv_answer(sheet(found, question.by, question.per), _name_of(question, span))
         answer = {
             "by": question.by,
             "per": question.per.value,
             "from": time_of(span.start),
             "to": time_of(span.end),
-            "rows": lines,
-            "total": sums,
+            "rows": table(found, question.by),
+            "total": figures(total(found), question.by),
         }
         return json_answer(answer)
 
@@ -120,8 +119,8 @@ class Office:
             for name in dict.fromkeys(query)
             if name not in {"by", "per", "from", "to", "format", *BY}
         )
-        if query.get("format", "json") not in ("json", "csv"):
-            faults.append(Fault("format", "expected json or csv"))
+        if query.get("format", "json") not in _FORMATS:
+            faults.append(Fault("format", f"expected {' or '.join(_FORMATS)}"))
         span = self._span(query, faults)
         if faults:
             raise BadQuery(*faults)
@@ -138,7 +137,7 @@ class Office:
             faults.append(Fault("to", "expected a time after `from`"))
         elif end - start > longest:
             faults.append(Fault("from", f"expected at most {longest.days} days: hours are not kept for longer"))
-        return Span(start, end)
+        return Span(_hour(start), end)
 
     def _moment(
         self, query: Mapping[str, str], name: str, faults: list[Fault], *, ends: bool = False
@@ -152,13 +151,35 @@ class Office:
                 day = date.fromisoformat(said) + timedelta(days=ends)
                 return datetime(day.year, day.month, day.day, tzinfo=self._clock.zone)
             found = datetime.fromisoformat(said)
+            found.astimezone(UTC)
         except (ValueError, OverflowError):
             faults.append(Fault(name, "expected a day such as 2026-11-24 or a time such as 2026-11-24T13:00Z"))
             return None
         return found if found.tzinfo else found.replace(tzinfo=self._clock.zone)
 
 
+def _hour(at: datetime) -> datetime:
+    """When the hour of UTC began: what is counted of it is of all of it."""
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0).astimezone(at.tzinfo)
+
+
+def _csv_answer(text: str, name: str) -> Response:
+    """A file of this name, as far as names of ours may be those of files."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text.encode(), media_type=f"{_CSV}; charset=utf-8; header=present", headers=headers)
+
+
+def _name_of(question: Question, span: Span) -> str:
+    """The name of a report's file, with the days that it is of."""
+    last = span.end - timedelta(seconds=1)
+    days = sorted({f"{at.astimezone(question.zone):%Y-%m-%d}" for at in (span.start, last)})
+    return f"{'_'.join((question.by, *days))}.csv"
+
+
 def _as_csv(request: Request) -> bool:
     if said := request.query_params.get("format"):
+        if said not in _FORMATS:
+            raise BadQuery(Fault("format", f"expected {' or '.join(_FORMATS)}"))
         return said == "csv"
     return wants(_CSV, request.headers.get("accept", ""), over="application/json")

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -165,27 +165,35 @@ def _miscounted(kept: Kept) -> Iterator[str]:
     totals: Counter[str] = Counter()
     days: dict[str, Counter[str]] = {}
     hours: dict[str, Counter[str]] = {}
+    seen = {(entry["i"], entry["p"][0][0]) for entry in kept.entries if entry["e"] == "view"}
     for entry in kept.entries:
         at = datetime.fromtimestamp(entry["at"] / 1000, UTC)
-        counts = Counter(_totals(entry))
+        letters = _letters(entry, seen)
+        counts = Counter(_totals(entry, letters))
         totals += counts
         days.setdefault(f"{at:%Y%m%d}", Counter()).update(counts)
-        hours.setdefault(f"{at:%Y%m%d%H}", Counter()).update(dict(_hours(entry)))
+        hours.setdefault(f"{at:%Y%m%d%H}", Counter()).update(dict(_hours(entry, letters)))
     yield from _differing("totals", totals, kept.totals)
     for what, found, has in (("day", days, kept.days), ("hour", hours, kept.hours)):
         for name in found.keys() | has.keys():
             yield from _differing(f"{what} {name}", found.get(name, {}), has.get(name, {}))
 
 
-def _totals(entry: Mapping[str, Any]) -> list[str]:
-    return [f"{ad[1]}:{_LETTERS[entry['e']]}" for ad in entry["p"]]
+def _letters(entry: Mapping[str, Any], seen: Container[tuple[str, str]]) -> list[str]:
+    """What the entry counts as: a click on an ad that nobody saw on a page with a name counts apart as well."""
+    unseen = entry["e"] == "click" and entry["i"] > "" and (entry["i"], entry["p"][0][0]) not in seen
+    return [_LETTERS[entry["e"]], *["uc"] * (unseen and entry["i"][0] != "~")]
 
 
-def _hours(entry: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+def _totals(entry: Mapping[str, Any], letters: Sequence[str]) -> list[str]:
+    return [f"{ad[1]}:{letter}" for ad in entry["p"] for letter in letters]
+
+
+def _hours(entry: Mapping[str, Any], letters: Sequence[str]) -> Iterator[tuple[str, int]]:
     place = [entry[key] or "-" for key in ("l", "v", "d", "s")]
     for slot, flight, creative, _, gap, _ in entry["p"]:
         words = [flight, creative, slot, place[0], place[1], "-" if gap is None else str(gap), *place[2:]]
-        yield f"{'|'.join(words)}:{_LETTERS[entry['e']]}", 1
+        yield from ((f"{'|'.join(words)}:{letter}", 1) for letter in letters)
     if entry["e"] == "page":
         for letter, number in (("p", 1), ("n", entry["n"]), ("m", len(entry["p"]))):
             yield f"@{'|'.join(place)}:{letter}", number
@@ -199,7 +207,7 @@ def _differing(where: str, wanted: Mapping[str, int], has: Mapping[str, int]) ->
 
 def passed(kept: Kept, ledger: Ledger, goals: Mapping[str, int], caps: Mapping[str, int]) -> list[str]:
     """The goals (by field of the totals) and the caps of readers (by flight, as served) that were passed."""
-    counts = Counter(name for entry in kept.entries for name in _totals(entry))
+    counts = Counter(name for entry in kept.entries for name in _totals(entry, [_LETTERS[entry["e"]]]))
     units = Counter(
         (ledger.units.get(entry["a"], ""), ad[1])
         for entry in kept.entries
