@@ -113,7 +113,7 @@ def test_there_is_no_winner_while_units_see_two_variations() -> None:
 def test_days_are_left_while_nothing_is_clear() -> None:
     assert verdict(DENSITY, *RUNNING) == Verdict(
         S.DAYS_LEFT,
-        "About 2 days left: 20,000 of about 27,000 readers, with which a change of 5 % on views_per_user would show.",
+        "About 3 days left: 20,000 of about 28,000 readers, with which a change of 5 % on views_per_user would show.",
     )
 
 
@@ -161,6 +161,13 @@ def test_a_test_that_was_stopped_without_a_difference() -> None:
     )
 
 
+def test_where_nothing_varies_nothing_can_be_told() -> None:
+    stopped = replace(DENSITY, status="stopped", metrics=("bounce",), guardrails=())
+    assert verdict(stopped, days(0, 10_000), days(1, 10_000)) == Verdict(
+        S.REVIEW, "Stopped without a clear difference for every-3: bounce cannot be told."
+    )
+
+
 def test_a_test_that_was_stopped_still_has_its_winner() -> None:
     stopped = verdict(replace(DENSITY, status="stopped"), *BETTER, today=date(2027, 3, 1))
     assert (stopped.status, stopped.winner) == (S.SHIP, "every-3")
@@ -169,7 +176,7 @@ def test_a_test_that_was_stopped_still_has_its_winner() -> None:
 def test_nobody_comes_any_more() -> None:
     assert verdict(DENSITY, *RUNNING, today=date(2026, 12, 24)) == Verdict(
         S.RUNNING,
-        "Running, but none of the readers came in the last days: 20,000 of about 27,000 readers, with which a change "
+        "Running, but none of the readers came in the last days: 20,000 of about 28,000 readers, with which a change "
         "of 5 % on views_per_user would show.",
     )
 
@@ -196,7 +203,7 @@ def test_the_best_of_several_ships() -> None:
 def test_one_that_is_worse_does_not_end_what_is_open_for_another() -> None:
     assert verdict(THREE, arm(0, 4_000), arm(1, 3_000, views=1.5, clicks=0.15), arm(2, 3_000)) == Verdict(
         S.DAYS_LEFT,
-        "About 18 days left: 10,000 of about 44,000 readers, with which a change of 5 % on views_per_user would show. "
+        "About 19 days left: 10,000 of about 47,000 readers, with which a change of 5 % on views_per_user would show. "
         "every-3 can be taken out: views_per_user -25 % (-31 to -19 %).",
     )
 
@@ -253,7 +260,7 @@ def test_findings_are_whole() -> None:
         multiple=Multiple(2, 2 / 90, Health.TOO_FEW),
         metrics=(Reading(METRICS["bounce"], 0.2, (comparison,)),),
         guardrails=(),
-        progress=Progress(days=5, users=90, wanted=118_828, days_left=6597),
+        progress=Progress(days=5, users=90, wanted=121_062, days_left=6721),
         daily=tuple(Day(f"2026-11-{day}", (10, 8), found.daily[0].p) for day in range(19, 24)),
     )
 

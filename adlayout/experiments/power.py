@@ -21,8 +21,10 @@ _MOST: Final = 2**50
 class Wish:
     """The lift that a test should find, 0.05 for 5 % more, and what it starts from.
 
-    `variance` is what one unit brings to the baseline's variance; `weights` are those of the variations, baseline
-    first. `always_valid`: the test is looked at as one likes (the confidence sequence), else once, at the end (fixed).
+    `variance` is what one unit brings to the baseline's variance, and `once` says that it does something or does not;
+    otherwise a lift is taken to make the values of all units larger by it, and so their spread. `weights` are those of
+    the variations, baseline first. `always_valid`: the test is looked at as one likes (the confidence sequence), else
+    once, at the end (fixed).
     """
 
     baseline: float
@@ -31,6 +33,7 @@ class Wish:
     power: float = 0.8
     weights: tuple[float, ...] = (0.5, 0.5)
     always_valid: bool = True
+    once: bool = False
     alpha: float = ALPHA
 
     @property
@@ -90,10 +93,16 @@ def power(wish: Wish, units: int) -> float:
     """How likely the lift is found with this many units in all variations together."""
     whole = sum(wish.weights)
     a, b = (units * weight / whole for weight in _compared(wish))
-    variance = wish.variance / wish.baseline**2 * (1 / b + (1 + wish.lift) ** 2 / a)
+    variance = (_lifted_variance(wish) / b + wish.variance * (1 + wish.lift) ** 2 / a) / wish.baseline**2
     away = abs(wish.lift) / math.sqrt(variance) if variance > 0 else math.inf
     edge = boundary(math.ceil(a + b), wish.level) if wish.always_valid else normal_at(1 - wish.level / 2)
     return normal_below(away - edge) + normal_below(-away - edge)
+
+
+def _lifted_variance(wish: Wish) -> float:
+    if wish.once:
+        return max(variance_of_share(wish.baseline * (1 + wish.lift)), 0.0)
+    return wish.variance * (1 + wish.lift) ** 2
 
 
 def _compared(wish: Wish) -> tuple[float, ...]:

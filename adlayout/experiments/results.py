@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -26,9 +25,6 @@ from adlayout.experiments.stats import (
 )
 from adlayout.experiments.verdict import verdict
 
-# A lift is a quotient of two uncertain values. In tests of equal variations that were looked at daily, lifts of values
-# that stood nearer than this to 0, in standard errors, were found in up to 11 % (rare clicks), of others in under 5 %.
-STEADY: Final = 5.0
 # New units come unevenly over a week.
 _RATE_DAYS: Final = 7
 _OF_DAY: Final = re.compile(r"[0-9]+:n:([0-9]{8})")
@@ -100,13 +96,9 @@ def _comparison(named: Metric, key: str, a: Estimate | None, b: Estimate | None,
     if a is None or b is None:
         return Comparison(key, b.value if b else None, None, None, None, Direction.UNCLEAR)
     difference = _told(absolute(a, b), _Terms(terms.alpha))
-    lift = _told(relative(a, b), terms) if _is_steady(a) and _is_steady(b) else None
+    lift = _told(relative(a, b), terms) if a.is_steady and b.is_steady else None
     chance, direction = _chance(named, lift or difference), _direction(named, difference, lift)
     return Comparison(key, b.value, difference, lift, chance, direction)
-
-
-def _is_steady(estimate: Estimate) -> bool:
-    return abs(estimate.value) >= STEADY * math.sqrt(estimate.of_mean)
 
 
 def _told(effect: Effect | None, terms: _Terms) -> Told | None:
@@ -170,7 +162,7 @@ def _wanted(experiment: Experiment, counted: Mapping[str, int]) -> Need | None:
     if estimate is None or not estimate.variance:
         return None
     wish = Wish(estimate.value, estimate.variance, experiment.lift, experiment.power, experiment.weights)
-    return need(wish)
+    return need(replace(wish, once=named.once))
 
 
 def _rate(counted: Mapping[str, int], first: date, today: date) -> float:

