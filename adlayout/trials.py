@@ -222,13 +222,11 @@ def _effect(told: Told | None, stats: Stats) -> dict[str, float] | None:
 
 def interval_of(told: Told, stats: Stats) -> tuple[float, float]:
     """Where the effect may lie, by this way of testing."""
-    match stats:
-        case Stats.SEQUENTIAL:
-            found = told.sequential.interval
-        case Stats.FIXED:
-            found = told.fixed.interval
-        case Stats.BAYESIAN:
-            found = told.bayesian.interval
+    found = {
+        Stats.SEQUENTIAL: told.sequential.interval,
+        Stats.FIXED: told.fixed.interval,
+        Stats.BAYESIAN: told.bayesian.interval,
+    }[stats]
     return found.low, found.high
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from adlayout.cli.findings import draw_results
 from adlayout.cli.main import main
 from adlayout.events.record import Happening, What
+from adlayout.experiments.power import Wish, need
 from adlayout.experiments.results import results
 from adlayout.trials import Stats
 
@@ -123,7 +125,7 @@ def test_a_metric_that_is_none_is_told(counted: str, capsys: Said) -> None:
 
 
 def drawn(counted: dict[str, int], *, stats: Stats = Stats.SEQUENTIAL, colour: bool = False, **more: object) -> str:
-    one = trial(metrics=["views_per_user"], guardrails=["bounce", "layout_shift"], **more)
+    one = trial(**{"metrics": ["views_per_user"], "guardrails": ["bounce", "layout_shift"], **more})
     found = results(one, counted, today=datetime(2026, 11, 30, tzinfo=UTC).date())
     return draw_results(one, found, stats=stats, colour=colour)
 
@@ -172,6 +174,10 @@ def test_what_cannot_be_told_is_a_dash() -> None:
     assert rows == [["views_per_user", "careful", "-", "-", "-", "-", "unclear"]]
 
 
+def test_without_guardrails_there_is_no_table_of_them() -> None:
+    assert "guardrails" not in drawn(CLEAR, guardrails=[])
+
+
 def test_large_values_have_their_thousands_told() -> None:
     large = sums((2000, 6_000_000, 22_000_000_000), (2000, 9_000_000, 45_000_000_000))
     assert next(line for line in drawn(large).splitlines() if line.startswith("views_per_user")).split()[2:4] == [
@@ -209,11 +215,18 @@ def planned(capsys: Said, *arguments: str) -> dict[str, dict[str, object]]:
 
 def test_a_plan_tells_users_and_days(capsys: Said) -> None:
     assert main(["experiments", "plan", "--baseline", "0.02", "--lift", "0.1", "--users-a-day", "20000"]) == 0
+    wish = Wish(0.02, 0.02 * 0.98, 0.1, once=True)
+    often, once = need(wish), need(replace(wish, always_valid=False))
+    assert often
+    assert once
     assert capsys.readouterr().out.splitlines() == [
         "A change of 10 % of 0.02 (a share of users) is found with 80 % probability by",
-        "  415,018 users, 207,509 in each variation, in 21 days, looked at as often as you like (sequential)",
-        "  169,992 users, 84,996 in each variation, in 9 days, looked at once, at the end (fixed)",
+        f"  {often.total:,} users, {often.units[0]:,} in each variation, in {often.days(20_000)} days, "
+        "looked at as often as you like (sequential)",
+        f"  {once.total:,} users, {once.units[0]:,} in each variation, in {once.days(20_000)} days, "
+        "looked at once, at the end (fixed)",
     ]
+    assert 100_000 < once.total < often.total < 1_000_000
 
 
 def test_a_plan_of_one_day_and_one_without_days(capsys: Said) -> None:
@@ -259,7 +272,7 @@ def test_a_plan_that_cannot_be_made_says_why(arguments: str, told: str, capsys: 
     assert capsys.readouterr().err.startswith(f"error {told}")
 
 
-@pytest.mark.parametrize("verb", ["list", "results", "export", "plan"])
+@pytest.mark.parametrize("verb", ["list", "results", "export", "plan", "simulate"])
 def test_every_verb_has_help_with_an_example(verb: str, capsys: Said) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["experiments", verb, "--help"])

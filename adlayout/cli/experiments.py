@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from adlayout.assemble import Edition, assemble
+from adlayout.cli import trial_runs
 from adlayout.cli.directory import add_config, config_directory
 from adlayout.cli.findings import draw_results
 from adlayout.cli.plan import add_plan, plan
@@ -45,7 +46,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list | results | export | plan")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list | results | export | plan | simulate")
     verb = partial(verbs.add_parser, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = verb("list", help="the tests of the config, drafts too")
     add_config(known)
@@ -61,6 +62,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     _add_one(export)
     export.add_argument("--format", type=Form, choices=list(Form), default=Form.CSV, help="how (default: csv)")
     add_plan(verb("plan", help="how many users and days a test needs"))
+    trial_runs.add(verbs)
 
 
 _STATS_HELP = "sequential: look as often as you like (the default); fixed or bayesian: for one look at the end"

@@ -60,7 +60,8 @@ def _wish(args: argparse.Namespace) -> Wish:
     if args.users_a_day is not None and not 0 < args.users_a_day < math.inf:
         raise InputError("--users-a-day: expected a number above 0")
     weights = (1 / args.variations,) * args.variations
-    return Wish(args.baseline, _variance(args, named), args.lift, args.power, weights)
+    variance, once = _variance(args, named)
+    return Wish(args.baseline, variance, args.lift, args.power, weights, once=once)
 
 
 def _metric(name: str | None) -> Metric | None:
@@ -72,19 +73,19 @@ def _metric(name: str | None) -> Metric | None:
     return found
 
 
-def _variance(args: argparse.Namespace, named: Metric | None) -> float:
-    """What one user brings to the variance: as it is said, or as it is where each does something or does not."""
+def _variance(args: argparse.Namespace, named: Metric | None) -> tuple[float, bool]:
+    """What one user brings to the variance, as it is said or where each does something or does not; and which it is."""
     if args.sd is not None:
         if not 0 < args.sd < math.inf:
             raise InputError("--sd: expected a number above 0")
-        return float(args.sd**2)
+        return float(args.sd**2), False
     is_share = named is None or named.once or named.name.startswith(CONVERSIONS)
     if not is_share or not 0 < args.baseline < 1:
         raise InputError(
             f"say --sd: how much {args.metric or 'a number that is no share'} differs from user to user is not told by "
             "its baseline (about 1 to 2 times the baseline for views and pages, 5 times and more for revenue)"
         )
-    return variance_of_share(args.baseline)
+    return variance_of_share(args.baseline), True
 
 
 def _told(found: Need, days: int | None) -> dict[str, object]:
