@@ -93,7 +93,7 @@ def test_an_article_is_explained_with_its_ads(article: str, capsys: pytest.Captu
         "    ✗ targeting: needs section sport, has section unknown: tarn",
         "",
         "· inline-2 · in-article · empty: page_duplicate",
-        "    ✗ page_duplicate: needs a once on a page, has it stands there: acme",
+        "    ✗ page_duplicate: needs a once on a page, has it in inline-1: acme",
         "    ✗ targeting: needs section sport, has section unknown: tarn",
     ]
 
@@ -168,7 +168,7 @@ def test_the_ads_of_the_store_are_told_without_those_that_are_done(
         "· inline-2 · in-article · empty: page_duplicate",
         "    ✗ goal_reached: needs at most 40, has 40/40: done",
         "    ✗ daily_cap: needs at most 3 today, has 3/3 today: rests",
-        "    ✗ page_duplicate: needs c once on a page, has it stands there: runs",
+        "    ✗ page_duplicate: needs c once on a page, has it in inline-1: runs",
     ]
 
 

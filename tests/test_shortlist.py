@@ -305,8 +305,8 @@ def test_a_flight_that_stands_elsewhere_on_the_page_is_told_so() -> None:
     decisions = settle(page)
     stands = [one.creative for one in decisions if isinstance(one, Filled)]
     assert explain(inventory, Settled(page, Word.GRANTED, decisions), NOBODY, now=NOW) == (
-        (Passed(stands[1], FlightReason.PAGE_DUPLICATE, f"{stands[1]} once on a page", "it stands there"),),
-        (Passed(stands[0], FlightReason.PAGE_DUPLICATE, f"{stands[0]} once on a page", "it stands there"),),
+        (Passed(stands[1], FlightReason.PAGE_DUPLICATE, f"{stands[1]} once on a page", "it in two"),),
+        (Passed(stands[0], FlightReason.PAGE_DUPLICATE, f"{stands[0]} once on a page", "it in one"),),
     )
 
 

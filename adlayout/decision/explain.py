@@ -117,7 +117,8 @@ class _Page:
     ) -> Objection:
         match reason:
             case FlightReason.PAGE_DUPLICATE:
-                return Objection(reason, f"{candidate.creative} once on a page", "it stands there")
+                at = next(slot for slot, (creative, _) in self._board.filled.items() if creative == candidate.creative)
+                return Objection(reason, f"{candidate.creative} once on a page", f"it in {at}")
             case FlightReason.PAGE_LABEL:
                 label = next(label for label in labels if self._board.owners.get(label) not in (None, candidate.flight))
                 return Objection(reason, f"no other of {label}", f"{self._board.owners[label]} stands on the page")
