@@ -16,7 +16,7 @@
     ├── ConfigError          what ops wrote is wrong: all faults at once         -> refuse to start
     ├── TemplateFailure      a page's template fails                (rendering)  -> a plain page, degraded
     └── StoreError           Redis did not do what was asked                     -> degraded, 503 to ops
-        ├── StoreTimeout     ... in time
+        ├── StoreTimeout     ... in time                                         -> the same
         └── Changed          ... because others wrote since the caller looked    -> look again
 
 A failure that only one room raises stands in that room.
