@@ -13,7 +13,6 @@ _AD: Final = "1;32"
 _RED: Final = "31"
 _DIM: Final = "2"
 _INDENT: Final = "    "
-_FEW: Final = 12
 
 
 def draw_ads(found: Sequence[Why], *, colour: bool, width: int) -> str:
@@ -45,9 +44,7 @@ def _stands(one: Why) -> str:
 
 
 def _told(group: Group) -> str:
-    few = ", ".join(group.flights[:_FEW])
-    more = f" and {len(group.flights) - _FEW} more" if len(group.flights) > _FEW else ""
-    return f"✗ {group.reason}: needs {group.needed}, has {group.actual}: {few}{more}"
+    return f"✗ {group.reason}: needs {group.needed}, has {group.actual}: {group.few}"
 
 
 def _wrapped(text: str, room: int) -> list[str]:

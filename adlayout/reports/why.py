@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from adlayout.compose import Composer, Decided
 from adlayout.decision.explain import Passed
 from adlayout.model import Decision, Filled, Request
+
+_FEW: Final = 12
 
 
 class Group(NamedTuple):
@@ -18,6 +20,12 @@ class Group(NamedTuple):
     needed: str
     actual: str
     flights: tuple[str, ...]
+
+    @property
+    def few(self) -> str:
+        """As many of the flights as people read, and how many more there are."""
+        more = f" and {len(self.flights) - _FEW} more" if len(self.flights) > _FEW else ""
+        return ", ".join(self.flights[:_FEW]) + more
 
 
 class Why(NamedTuple):

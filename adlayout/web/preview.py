@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from html import escape
-from typing import Final
 
 from adlayout.model import Page, Piece
-from adlayout.reports.why import Group, Why
-
-_FEW: Final = 12
+from adlayout.reports.why import Why
 
 
 def with_reasons(page: Page, found: Sequence[Why]) -> Page:
@@ -33,7 +30,7 @@ def _rows(found: Sequence[Why]) -> Iterator[str]:
         head = f"{one.slot} ({one.type}): {_stands(one)}"
         yield f'<tr><th colspan="4" style="padding-top:1em">{escape(head)}'
         for group in one.others:
-            cells = (group.reason, f"needs {group.needed}", f"has {group.actual}", _flights(group))
+            cells = (group.reason, f"needs {group.needed}", f"has {group.actual}", group.few)
             yield "<tr>" + "".join(f'<td style="padding-right:1em">{escape(cell)}' for cell in cells)
 
 
@@ -41,9 +38,7 @@ def _comment(found: Sequence[Why]) -> str:
     lines = []
     for one in found:
         lines.append(f"{one.slot} ({one.type}): {_stands(one)}")
-        lines += [
-            f"  {group.reason}: needs {group.needed}, has {group.actual}: {_flights(group)}" for group in one.others
-        ]
+        lines += [f"  {group.reason}: needs {group.needed}, has {group.actual}: {group.few}" for group in one.others]
     # What ops wrote must not end the comment (HTML standard, 13.1.6).
     text = "\n".join(lines).replace("--", "- -").replace("<", "(").replace(">", ")")
     return f"\n<!-- adlayout\n{text}\n-->"
@@ -53,8 +48,3 @@ def _stands(one: Why) -> str:
     if one.creative is None:
         return f"empty, {one.reason}"
     return f"{one.creative}, " + (f"flight {one.flight}, campaign {one.campaign}" if one.flight else "a house ad")
-
-
-def _flights(group: Group) -> str:
-    more = f" and {len(group.flights) - _FEW} more" if len(group.flights) > _FEW else ""
-    return ", ".join(group.flights[:_FEW]) + more
