@@ -29,6 +29,8 @@ from adlayout.config.source import Source, Trail, parse
 from adlayout.decision.files import merged, parse_inventory
 from adlayout.decision.inventory import read_inventory
 from adlayout.decision.schema import InventoryFile
+from adlayout.experiments.metrics import METRICS
+from adlayout.experiments.schema import ExperimentsFile
 from adlayout.model import Reason
 from adlayout.placement.doubts import doubts
 from adlayout.placement.layout import compile_layout
@@ -77,12 +79,13 @@ def place(value: object) -> str | None:
 
 YAML = [example for document in DOCUMENTS for example in examples(document, "yaml")]
 WHOLE = next(example for example in YAML if example.text.startswith("campaigns:"))
-MODELS: tuple[type[BaseModel], ...] = (Settings, LayoutFile, InventoryFile)
+MODELS: tuple[type[BaseModel], ...] = (Settings, LayoutFile, InventoryFile, ExperimentsFile)
 TELLING: dict[str, type[BaseModel]] = {
     "sites": Settings,
     "campaigns": InventoryFile,
     "flights": InventoryFile,
     "creatives": InventoryFile,
+    "experiments": ExperimentsFile,
 }
 
 
@@ -171,7 +174,7 @@ def test_every_key_has_an_example(model: type[BaseModel]) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_key_is_explained(model: type[BaseModel]) -> None:
-    words = set(re.findall(r"[a-z_]+", " ".join(SPAN.findall(prose(MANUAL)))))
+    words = set(re.findall(r"[A-Za-z_]+", " ".join(SPAN.findall(prose(MANUAL)))))
     assert {name for (_, name), _ in keys_of(model)} - words == set()
 
 
@@ -239,6 +242,10 @@ def test_every_macro_is_told(macro: str) -> None:
     section = prose(MANUAL).partition(" Links, macros and trackers\n")[2].partition("\n#")[0]
     table = [span for line in section.splitlines() if line.startswith("| `") for span in SPAN.findall(line)]
     assert macro in table
+
+
+def test_every_metric_is_told() -> None:
+    assert set(METRICS) - rows("Experiments") == set()
 
 
 def test_every_warning_is_told() -> None:
