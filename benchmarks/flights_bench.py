@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from timeit import repeat
@@ -62,13 +63,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=1000)
     pages = parser.parse_args().pages
-    print(f"{'flights':10} {'number':>7} {'µs a page':>10} {'to 10':>6}")
+    sys.stdout.write(f"{'flights':10} {'number':>7} {'µs a page':>10} {'to 10':>6}\n")
     for name, kind in KINDS.items():
         few = 0.0
         for number in (10, 1_000, 10_000):
             spent = cost_us(stock(number, kind), pages)
             few = few or spent
-            print(f"{name:10} {number:7} {spent:10.1f} {spent / few:6.2f}")
+            sys.stdout.write(f"{name:10} {number:7} {spent:10.1f} {spent / few:6.2f}\n")
 
 
 if __name__ == "__main__":
