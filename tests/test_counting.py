@@ -345,7 +345,7 @@ def test_an_answer_that_was_lost_counts_nothing_twice(bench: Bench, server: Serv
     """A store that hangs does what it was told as soon as it can, and by then it was told again."""
 
     async def main() -> tuple[dict[str, int], int]:
-        counter = bench.counter()
+        counter = bench.counter(now=lambda: time.time() + 60)
         async with running(counter, server.url) as store:
             await until(lambda: counter.ahead != timedelta())
             server.send(signal.SIGSTOP)
