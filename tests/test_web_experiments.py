@@ -16,6 +16,7 @@ from adlayout.assemble import Edition, assemble
 from adlayout.counts import Event
 from adlayout.decision.files import parse_inventory
 from adlayout.decision.inventory import read_inventory
+from adlayout.privacy.readers import unit_key
 from adlayout.store import keys
 from adlayout.store.client import Store
 from adlayout.upkeep import Shelf
@@ -219,6 +220,15 @@ def test_a_store_that_is_gone_is_told_before_the_first_row(edition: Edition) -> 
         one.kill()
         answer = client.get("/v1/experiments/density/exposures", headers=ADMIN)
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+
+
+def test_a_reader_who_is_forgotten_is_no_unit_any_more_and_the_sums_stay(service: Service, raw: redis.Redis) -> None:
+    for unit in ("a", "b"):
+        service.tell(service.page(unit)[1], {"type": "exposure"})
+    before = raw.hgetall(keys.sums(0, "density"))
+    known = {unit: keys.unit(0, unit_key("density", unit, [ENV["ADLAYOUT_SECRET"]])) for unit in ("a", "b")}
+    assert service.client.delete("/v1/units/a", headers=ADMIN).status_code == 204
+    assert ([raw.exists(known[unit]) for unit in ("a", "b")], raw.hgetall(keys.sums(0, "density"))) == ([0, 1], before)
 
 
 # Who would see what.

@@ -18,7 +18,7 @@ from adlayout.config.settings import Settings
 from adlayout.decision.inventory import Inventory
 from adlayout.decision.pacing import Clock
 from adlayout.errors import Fault, StoreError
-from adlayout.privacy.readers import all_keys
+from adlayout.privacy.readers import all_keys, unit_key
 from adlayout.reports.flight import Counts, days_before, days_sheet, delivery
 from adlayout.reports.hourly import BY, Per, Question, Span, rows, total
 from adlayout.reports.table import figures, sheet, table, time_of
@@ -38,13 +38,17 @@ _LONGEST_UNIT: Final = 4096
 
 @dataclass(slots=True)
 class Office:
-    """The handlers of reports, over the store and the shelf; `secrets` are what readers are hashed with."""
+    """The handlers of reports, over the store and the shelf; `secrets` are what readers are hashed with.
+
+    `experiments` are the keys of those that may know a reader.
+    """
 
     settings: Settings
     shelf: Shelf
     store: Store | None
     secrets: tuple[str, ...] = ()
     log: Log = QUIET
+    experiments: tuple[str, ...] = ()
 
     async def delivery(self, request: Request) -> Response:
         """How far a flight is delivered: its events, its pace, and what it has used up."""
@@ -85,7 +89,8 @@ class Office:
         if len(unit) > _LONGEST_UNIT or not self.secrets:
             raise HTTPException(404, "there is no such reader")
         found = all_keys(unit, self.secrets, datetime.now(UTC), self.settings.counting.reader_days)
-        gone = await self._open().forget(found)
+        units = [unit_key(experiment, unit, self.secrets) for experiment in self.experiments]
+        gone = await self._open().forget((*found, *units))
         self.log("unit_forgotten", who=caller(request, self.settings.admin_token), hashes=gone)
         return Response(status_code=204)
 

@@ -79,7 +79,8 @@ class Doors:
         self.desk = Desk(self.edition, self.store, self.log)
         settings, accounts = self.edition.settings, self.accounts
         secrets = accounts.books.secrets if accounts else settings.secrets
-        self.office = Office(settings, self.shelf, self.store, secrets, self.log)
+        experiments = tuple(one.key for one in self.edition.all_experiments)
+        self.office = Office(settings, self.shelf, self.store, secrets, self.log, experiments)
         self.laboratory = Laboratory(self.edition, self.store)
         self.gate = Gate(self.shelf, accounts, settings.server, self.log, settings.cms_token)
 
