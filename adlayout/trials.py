@@ -170,6 +170,10 @@ def results_json(experiment: Experiment, found: Results, *, stats: Stats) -> dic
             {"day": day.day, "users": dict(zip(experiment.variation_keys, day.users, strict=True)), "p": day.p}
             for day in findings.daily
         ],
+        "devices": [
+            {"device": one.device, "users": dict(zip(experiment.variation_keys, one.users, strict=True)), "p": one.p}
+            for one in findings.devices
+        ],
     }
 
 

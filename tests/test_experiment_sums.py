@@ -76,7 +76,7 @@ async def counted(store: Store) -> dict[str, int]:
 
 def test_a_unit_that_reads_a_page_sees_an_ad_and_follows_it(clean_store: str) -> None:
     record(clean_store, told(page(), EXPOSURE, VIEW, CLICK))
-    once = {"n": 1, "n:20261124": 1, "P": 1, "S": 2, "T": 7, "B": 1, "V": 1, "C": 1, "R": 255_000}
+    once = {"n": 1, "n:20261124": 1, "n:phone": 1, "P": 1, "S": 2, "T": 7, "B": 1, "V": 1, "C": 1, "R": 255_000}
     squares = {"PP": 1, "SS": 4, "TT": 49, "BB": 1, "VV": 1, "CC": 1, "RR": 255_000**2}
     products = {"CV": 1, "VS": 2, "TP": 7}
     expected = {f"0:{name}": number for name, number in (once | squares | products).items()}
@@ -110,13 +110,13 @@ def test_who_reads_a_second_page_did_not_bounce(clean_store: str) -> None:
     }
 
 
-def test_a_unit_is_new_on_one_day(clean_store: str) -> None:
+def test_a_unit_is_new_on_one_day_and_one_device(clean_store: str) -> None:
     units = ((0, "a"), (1, "a"), (1, "b"))
     lines = [told(page(f"{day}{unit}", unit=unit), EXPOSURE, at_ms=NOON + day * DAY_MS) for day, unit in units]
     record(clean_store, [*chain(*lines)])
     found = ask(clean_store, counted)
     assert {name: number for name, number in found.items() if "n" in name} == {
-        "0:n": 2, "0:n:20261124": 1, "0:n:20261125": 1,
+        "0:n": 2, "0:n:phone": 2, "0:n:20261124": 1, "0:n:20261125": 1,
     }  # fmt: skip
 
 
@@ -370,6 +370,7 @@ def in_one_go(events: Iterable[Event]) -> dict[str, int]:
         for one in exposures[:1]:
             sums[f"{of}n"] += 1
             sums[f"{of}n:{20261124 + one.day}"] += 1
+            sums[f"{of}n:phone"] += 1
         for name, number in own.items():
             sums[of + name] += number
             sums[of + name * 2] += number**2

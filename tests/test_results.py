@@ -262,7 +262,15 @@ def test_findings_are_whole() -> None:
         guardrails=(),
         progress=Progress(days=5, users=90, wanted=121_062, days_left=6721),
         daily=tuple(Day(f"2026-11-{day}", (10, 8), found.daily[0].p) for day in range(19, 24)),
+        devices=(),
     )
+
+
+def test_shares_are_told_by_device_so_that_a_loss_is_found_where_it_is() -> None:
+    counted = {**BOUNCED, "0:n:mobile": 40, "1:n:mobile": 12, "0:n:desktop": 10, "1:n:desktop": 10}
+    mobile, desktop = results(BOUNCES, counted, today=TODAY).findings.devices
+    assert (mobile.device, mobile.users, mobile.p < 0.001) == ("mobile", (40, 12), True)
+    assert (desktop.device, desktop.users, desktop.p) == ("desktop", (10, 10), 1.0)
 
 
 def test_a_comparison_is_whole() -> None:

@@ -195,6 +195,7 @@ def test_results_tell_who_came_and_what_to_do(counted: str) -> None:
             {"day": "2026-11-26", "users": {"control": 6, "careful": 0}, "p": pytest.approx(0.0143, abs=1e-4)},
             {"day": "2026-11-27", "users": {"control": 0, "careful": 6}, "p": pytest.approx(0.0143, abs=1e-4)},
         ],
+        "devices": [{"device": "mobile", "users": {"control": 12, "careful": 12}, "p": 1.0}],
     }  # fmt: skip
     assert (words["winner"], bool(words["words"])) == (None, True)
 

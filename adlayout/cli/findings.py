@@ -53,6 +53,7 @@ class _Sheet:
                 yield ""
                 yield from self._readings(title, readings)
         yield from self._daily()
+        yield from self._devices()
         yield from ("", f"{_HOW[self._stats]}; each misses {self._findings.level:.3g} of the time.")
 
     def _progress(self) -> str:
@@ -130,6 +131,13 @@ class _Sheet:
             yield ""
             head = ("first seen on", *(arm.variation for arm in self._findings.arms), "p of shares")
             yield from self._table(head, [(day.day, *map("{:,}".format, day.users), _p(day.p)) for day in days])
+
+    def _devices(self) -> Iterator[str]:
+        parts = self._findings.devices
+        if len(parts) > 1:
+            yield ""
+            head = ("first seen with", *(arm.variation for arm in self._findings.arms), "p of shares")
+            yield from self._table(head, [(one.device, *map("{:,}".format, one.users), _p(one.p)) for one in parts])
 
     def _table(self, head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
         """Columns as wide as they need, numbers to the right."""

@@ -16,6 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from adlayout.experiments.metrics import Variable
+from adlayout.model import Device
 
 Whole: TypeAlias = NDArray[np.int64]
 Real: TypeAlias = NDArray[np.float64]
@@ -172,6 +173,7 @@ def _new(readers: NDArray[np.bool_], day: date) -> Iterator[tuple[str, int]]:
     yield "n", count
     if count:
         yield f"n:{day:%Y%m%d}", count
+        yield f"n:{Device.MOBILE}", count  # what every reader of a crowd holds
 
 
 def _grown(own: NDArray[np.bool_], was: Mapping[str, Whole], amounts: Mapping[str, Whole]) -> Iterator[tuple[str, int]]:

@@ -53,6 +53,15 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """The units that each variation saw for the first time on one kind of device, and the p value of their shares."""
+
+    device: str
+    users: tuple[int, ...]
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """An effect, and what each way of testing says of it: `sequential` always holds, the others for one look."""
 
@@ -117,6 +126,7 @@ class Findings:
     guardrails: tuple[Reading, ...]
     progress: Progress
     daily: tuple[Day, ...]
+    devices: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,18 @@ from datetime import date, timedelta
 from typing import Final
 
 from adlayout.experiments.assign import Experiment
-from adlayout.experiments.findings import Arm, Comparison, Day, Direction, Findings, Progress, Reading, Results, Told
+from adlayout.experiments.findings import (
+    Arm,
+    Comparison,
+    Day,
+    Direction,
+    Findings,
+    Part,
+    Progress,
+    Reading,
+    Results,
+    Told,
+)
 from adlayout.experiments.metrics import Metric, metric, sums_of
 from adlayout.experiments.power import Need, Wish, level, need
 from adlayout.experiments.srm import multiple_exposures, sample_ratio
@@ -24,6 +35,7 @@ from adlayout.experiments.stats import (
     sequential,
 )
 from adlayout.experiments.verdict import verdict
+from adlayout.model import Device
 
 # New units come unevenly over a week.
 _RATE_DAYS: Final = 7
@@ -52,6 +64,7 @@ def results(experiment: Experiment, counted: Mapping[str, int], *, today: date, 
         guardrails=tuple(readings[len(experiment.metrics) :]),
         progress=_progress(experiment, counted, sum(users), today),
         daily=_daily(experiment, counted),
+        devices=_devices(experiment, counted),
     )
     return Results(experiment.key, verdict(experiment, found), found)
 
@@ -134,6 +147,15 @@ def _daily(experiment: Experiment, counted: Mapping[str, int]) -> tuple[Day, ...
         users = tuple(counted.get(f"{at}:n:{day:%Y%m%d}", 0) for at in range(len(experiment.variations)))
         days.append(Day(day.isoformat(), users, sample_ratio(users, experiment.weights).p))
     return tuple(days)
+
+
+def _devices(experiment: Experiment, counted: Mapping[str, int]) -> tuple[Part, ...]:
+    parts = []
+    for device in Device:
+        users = tuple(counted.get(f"{at}:n:{device}", 0) for at in range(len(experiment.variations)))
+        if any(users):
+            parts.append(Part(device.value, users, sample_ratio(users, experiment.weights).p))
+    return tuple(parts)
 
 
 def _days(counted: Mapping[str, int]) -> list[date]:

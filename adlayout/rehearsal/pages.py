@@ -21,6 +21,7 @@ from adlayout.events.record import Happening, What
 from adlayout.events.token import Ad, Purpose, Signed, Signer, Ticket
 from adlayout.experiments.assign import Experiment
 from adlayout.experiments.crowd import ADS, PRICES_MICRO, Plant, Tally, Today, crowd
+from adlayout.model import Device
 from adlayout.privacy.readers import unit_key
 from adlayout.rehearsal.setup import Setup, day, readers
 from adlayout.store import embedded
@@ -132,7 +133,7 @@ class _Press:
                 expires=int(self._now.timestamp()) + _TOKEN_S,
                 site=self._experiment.site,
                 layout=self._experiment.variations[arm],
-                device="mobile",
+                device=Device.MOBILE,
                 serve=f"{reader}-{self._on:%Y%m%d}-{page}",
                 variation=f"{self._experiment.key}={self._experiment.variation_keys[arm]}",
                 slots=ADS,

@@ -143,8 +143,9 @@ class Batch:
         if said.get("bad"):
             return found._replace(counts=[[sums, f"{variation}:bad", 1]])
         unit = self._key(keys.unit(self.shard, str(said["h"])))
-        day = self._name_of_day(at_ms) if exposes else ""
-        return found._replace(trial=[unit, sums, variation, day, flat(own)])
+        # By what first exposures are told apart, where their shares turn out to be wrong.
+        marks = [self._name_of_day(at_ms), str(said["d"])] if exposes else []
+        return found._replace(trial=[unit, sums, variation, marks, flat(own)])
 
     def _of_ads(self, said: Any, letter: str, at_ms: int) -> _Effects:
         ads = [_Ad(*ad) for ad in said["p"]]

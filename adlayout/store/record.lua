@@ -5,8 +5,8 @@
 -- lives (key index and milliseconds of each hash that must end), hashes (indexes of those that must be hashes),
 -- targets (key index and field of everything that is counted or freed) and lines: each {happened, once, bucket, reader,
 -- reader before, caps {field, window_ms}, slot (of a view or click of one reader's page), counts (target, number, target,
--- ...), frees (target, ...), trial}, where 0 or '' is none; trial: {unit, sums, variation, day (of an exposure, else ''),
--- amounts (variable, number, variable, ...)}.
+-- ...), frees (target, ...), trial}, where 0 or '' is none; trial: {unit, sums, variation, marks (of an exposure: its day
+-- and device; else none), amounts (variable, number, variable, ...)}.
 -- ARGV[2] and so on: the lines' texts.
 -- Returns: the position that is applied, the time in milliseconds, and the fields that hold no number.
 local ask = cjson.decode(ARGV[1])
@@ -225,7 +225,7 @@ local function is_known(unit, name)
   return true
 end
 
-local function count_unit(index, sums, variation, day, amounts)
+local function count_unit(index, sums, variation, marks, amounts)
   local unit = unit_of(index, sums, variation)
   if not unit then return end
   if unit.variation ~= variation and not unit.several then
@@ -233,12 +233,12 @@ local function count_unit(index, sums, variation, day, amounts)
     enter(book_of(unit.sums, ''), 'multi', 1)
   end
   local is = unit.is
-  if day ~= '' then
+  if #marks > 0 then
     is.B = is.P and 0 or 1
     unit.exposed = true
     if not is.P then
       enter(unit.book, 'n', 1)
-      enter(unit.book, 'n:' .. day, 1)
+      for _, mark in ipairs(marks) do enter(unit.book, 'n:' .. mark, 1) end
     end
   end
   for at = 1, #amounts, 2 do
