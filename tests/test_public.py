@@ -428,7 +428,7 @@ def test_a_decision_tells_the_ad_its_addresses_and_why_others_do_not_run(service
             "flight": "acme",
             "reason": "page_duplicate",
             "needed": "bare once on a page",
-            "actual": "it stands there",
+            "actual": f"it in {next(id for id, ad in shown.items() if ad and ad[0] == 'bare')}",
         }
     ]
     assert service.counted() == {"acme:s": 2}
