@@ -101,7 +101,7 @@ def assemble(directory: Path, env: Mapping[str, str]) -> Edition:
             *layout_warnings(layouts, inventory),
             *slot_warnings(layouts, templates),
             *inventory_warnings(inventory),
-            *_experiment_warnings(experiments, layouts),
+            *_experiment_warnings(experiments, layouts, settings.settings.store.shards),
             *_unread(directory),
         ),
     )
@@ -175,12 +175,14 @@ def _by_site(experiments: Iterable[Experiment]) -> Mapping[str, tuple[Experiment
     return sites
 
 
-def _experiment_warnings(file: Read[ExperimentsFile] | None, layouts: Iterable[Read[LayoutFile]]) -> Iterable[Fault]:
+def _experiment_warnings(
+    file: Read[ExperimentsFile] | None, layouts: Iterable[Read[LayoutFile]], shards: int
+) -> Iterable[Fault]:
     """What hardly does what was meant, each at its line."""
     if file is None:
         return
     alike = {layout.name: compile_all(layout.contents, "any") for layout in layouts}
-    for one in warnings(file.contents, alike):
+    for one in warnings(file.contents, alike, shards=shards):
         yield file.source.placed(one, key=True)
 
 

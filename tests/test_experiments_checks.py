@@ -126,3 +126,18 @@ def test_units_of_two_kinds_are_never_apart(more: str) -> None:
 def test_each_pair_is_told() -> None:
     found = warned(RUNS, RUNS, RUNS)
     assert [text.split(": ")[0] for text in found] == ["experiments.1.key", "experiments.2.key", "experiments.2.key"]
+
+
+@pytest.mark.parametrize(
+    ("row", "shards", "at"),
+    [
+        ("hashAttribute: url", 2, "experiments.0.hashAttribute"),
+        ("fallbackAttribute: url", 2, "experiments.0.fallbackAttribute"),
+        ("hashAttribute: url", 1, None),
+        ("hashAttribute: id", 2, None),
+    ],
+)
+def test_articles_as_units_and_several_shards_do_not_go_together(row: str, shards: int, at: str | None) -> None:
+    found = [str(fault) for fault in warnings(loaded(row), LAYOUTS, shards=shards)]
+    message = "with several store.shards an article is a unit in each shard of its readers"
+    assert found == ([f"{at}: {message}"] if at else [])

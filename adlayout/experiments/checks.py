@@ -28,13 +28,18 @@ def faults(file: ExperimentsFile, layouts: Collection[str], sites: Collection[st
                 yield Fault(f"experiments.{at}.variations.{nth}", f'no layout "{name}", {nearest(name, layouts)}')
 
 
-def warnings(file: ExperimentsFile, layouts: Mapping[str, object]) -> Iterator[Fault]:
+def warnings(file: ExperimentsFile, layouts: Mapping[str, object], *, shards: int = 1) -> Iterator[Fault]:
     """What holds and hardly does what was meant, each at its dotted path.
 
-    `layouts` is what each layout that the file names compiles to, under one name for all, so that equal ones are equal.
+    `layouts` is what each layout that the file names compiles to, under one name for all, so that equal ones are equal;
+    `shards` is into how many parts the counters are split.
     """
     for at, row in enumerate(file.experiments):
         path = f"experiments.{at}"
+        if shards > 1 and "url" in (row.hashAttribute, row.fallbackAttribute):
+            # A page's events are counted in one shard, and a reader's caps need it to be his.
+            key = "hashAttribute" if row.hashAttribute == "url" else "fallbackAttribute"
+            yield Fault(f"{path}.{key}", "with several store.shards an article is a unit in each shard of its readers")
         yield from (Fault(f"{path}.{key}", message) for key, message in _alone(row, layouts))
         for earlier in file.experiments[:at]:
             yield from (Fault(f"{path}.{key}", message) for key, message in _beside(row, earlier))
