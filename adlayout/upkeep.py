@@ -139,7 +139,8 @@ class _Keeper:
             return
         fresh = rows != self._rows
         await self._put(revision, rows)
-        if self.shelf.snapshot is not None and fresh:
+        # A store that came back with nothing is no reason to forget what was there.
+        if self.shelf.snapshot is not None and fresh and (revision or rows != Rows()):
             try:
                 await asyncio.to_thread(snapshots.save, self.shelf.snapshot, revision, rows)
             except OSError as exc:

@@ -21,7 +21,7 @@ HEADERS = {"content-type": "text/html", "accept": "application/json"}
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 90
     while not holds():
         assert time.monotonic() < ends, "did not happen in time"
         time.sleep(0.02)

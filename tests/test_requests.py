@@ -102,14 +102,12 @@ def test_the_html_form_carries_the_same_fields_in_the_query() -> None:
 
 
 def test_only_the_article_is_required() -> None:
-    assert from_json({"article": {"html": ""}}).request == Request(html="", request_id="r-1", retried=True)
+    assert from_json({"article": {"html": ""}}).request == Request(html="", request_id="r-1")
 
 
 def test_the_reader_may_come_in_a_header_to_stay_out_of_logs() -> None:
     received = read_request(b"", HTML | {b"adlayout-unit": b"visitor-42", b"adlayout-consent-gpc": b"1"})
-    assert received.request == Request(
-        html="", unit="visitor-42", consent=Consent(gpc=True), request_id="r-1", retried=True
-    )
+    assert received.request == Request(html="", unit="visitor-42", consent=Consent(gpc=True), request_id="r-1")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +139,7 @@ def test_what_is_said_of_consent_is_read_and_nothing_is_made_up(
 @pytest.mark.parametrize(
     ("headers", "query", "retried"),
     [
-        ({b"x-request-id": b"r-1"}, "", True),
+        ({b"x-request-id": b"r-1"}, "", False),
         ({}, "request_id=r-1", True),
         ({}, "", False),
         ({b"x-request-id": b"two words"}, "", False),
@@ -160,9 +158,9 @@ def test_requests_that_ask_for_the_same_share_neither_article_nor_id_nor_reader(
         for html, id, unit in ((b"<p>a", b"r-1", b"v-1"), (b"<p>b", b"r-2", b"v-1"), (b"<p>b", b"r-2", b"v-2"))
     ]
     assert [each.request for each in asked] == [
-        Request(html="<p>a", layout="wide", request_id="r-1", unit="v-1", retried=True),
-        Request(html="<p>b", layout="wide", request_id="r-2", unit="v-1", retried=True),
-        Request(html="<p>b", layout="wide", request_id="r-2", unit="v-2", retried=True),
+        Request(html="<p>a", layout="wide", request_id="r-1", unit="v-1"),
+        Request(html="<p>b", layout="wide", request_id="r-2", unit="v-1"),
+        Request(html="<p>b", layout="wide", request_id="r-2", unit="v-2"),
     ]
 
 
@@ -170,9 +168,7 @@ def test_requests_that_ask_for_the_same_share_neither_article_nor_id_nor_reader(
 def test_a_query_may_be_long(length: int) -> None:
     headline = "x" * length
     received = read_request(b"<p>x", HTML, f"headline={headline}".encode())
-    assert received.request == Request(
-        html="<p>x", facts=ArticleFacts(headline=headline), request_id="r-1", retried=True
-    )
+    assert received.request == Request(html="<p>x", facts=ArticleFacts(headline=headline), request_id="r-1")
 
 
 def test_a_field_of_the_body_wins_over_the_header() -> None:
@@ -214,9 +210,7 @@ def test_an_article_that_is_no_text_is_refused(html: object) -> None:
 )
 def test_a_malformed_field_is_left_out_and_named(name: str, value: object) -> None:
     received = with_field(name, value)
-    assert received.request == Request(
-        html="<p>x", request_id="r-1", retried=True, warnings=(f"malformed_field:{name}",)
-    )
+    assert received.request == Request(html="<p>x", request_id="r-1", warnings=(f"malformed_field:{name}",))
 
 
 @pytest.mark.parametrize("path", sorted(FIELDS))
@@ -250,7 +244,7 @@ def test_an_output_to_come_is_a_warning_and_no_fault(output: str) -> None:
 
 def test_null_and_empty_text_count_as_absent() -> None:
     tree = {"article": {"html": "", "tags": None}, "unit": "", "layout": None, "timeout_ms": None}
-    assert from_json(tree).request == Request(html="", request_id="r-1", retried=True)
+    assert from_json(tree).request == Request(html="", request_id="r-1")
 
 
 def test_a_flood_of_unknown_fields_does_not_flood_the_answer() -> None:

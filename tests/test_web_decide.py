@@ -13,7 +13,7 @@ HEADERS = {b"x-request-id": b"r-1", b"adlayout-unit": b"visitor-42"}
 
 def test_slots_need_an_id_only() -> None:
     assert read_decide({"slots": [{"id": "top"}]}, {b"x-request-id": b"r-1"}) == Wanted(
-        Request(html="", request_id="r-1", retried=True), (Slot("top", SlotStyle()),)
+        Request(html="", request_id="r-1"), (Slot("top", SlotStyle()),)
     )
 
 

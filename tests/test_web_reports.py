@@ -124,8 +124,8 @@ def test_a_delivery_tells_counts_beside_what_was_booked(client: TestClient, raw:
         "delivery_rate": "evenly",
         "done": 450,
         "held": 0,
-        "expected": 500,
-        "pace": 0.9,
+        "expected": pytest.approx(500, abs=2),  # time goes on
+        "pace": pytest.approx(0.9, abs=0.01),
         "spent": {"reason": "daily_cap", "needed": "at most 50 today", "actual": "50/50 today"},
         "total": {
             "served": 1000,

@@ -21,7 +21,7 @@ _READY_POLL_S = 0.003
 _READY_S = 10.0
 _READY_FROM_DISK_S = 120.0  # an append-only file is read before the first answer
 _STOP_S = 5.0
-_MAX_MEMORY = "512mb"
+_MAX_MEMORY = "2gb"
 _LOG_TAIL_LINES = 12
 
 

@@ -29,6 +29,7 @@ _LEVELS: Final[Mapping[str, Level]] = {
     "lines_lost": "warning",
     "store_error": "warning",
     "store_timeout": "warning",
+    "pacing_stale": "warning",
     "compose_failed": "error",
     "template_failed": "error",
     "reload_failed": "error",

@@ -100,8 +100,10 @@ class _Asking:
 
 
 def _received(html: str, charset: Charset, headers: Headers, asking: _Asking) -> Received:
-    given = asking.request_id or given_id(headers)
-    request = asking.make(html=html, request_id=given or new_id(), retried=given is not None, charset=charset.label)
+    # Proxies give one id to all that comes of a reader's click; only who names it in the request means to ask again.
+    retried = asking.request_id is not None
+    request_id = asking.request_id or given_id(headers) or new_id()
+    request = asking.make(html=html, request_id=request_id, retried=retried, charset=charset.label)
     return Received(request, charset, asking.flaws, asking.layout)
 
 

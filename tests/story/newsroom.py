@@ -35,7 +35,7 @@ _SLOT = re.compile(rb'<aside class="adl-slot".*?</aside>', re.DOTALL)
 PATIENCE_S = 1.9
 
 
-def wait_until(holds: Callable[[], bool], *, within_s: float = 30) -> None:
+def wait_until(holds: Callable[[], bool], *, within_s: float = 90) -> None:
     """Returns when it holds, and fails when it does not in time."""
     ends = time.monotonic() + within_s
     while not holds():
