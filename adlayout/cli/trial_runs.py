@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         from adlayout.rehearsal.runs import Runs, rehearse
         from adlayout.rehearsal.setup import Setup
     except ModuleNotFoundError as exc:
-        raise InputError(f"{exc.name} is not installed: pip install 'adlayout[experiments]'") from exc
+        raise InputError(f"{exc.name} is not installed: pip install scipy") from exc
     experiment = _experiment(args)
     setup = Setup(
         experiment,
