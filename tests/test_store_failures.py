@@ -71,6 +71,11 @@ def test_a_page_is_let_wait_no_longer_than_it_may(mine: Server) -> None:
         ask(mine.url, reserve, timeout_ms=60_000, page_timeout_ms=30)
 
 
+def test_a_page_may_be_let_wait_longer_than_a_poll(mine: Server) -> None:
+    mine.ask("CLIENT", "PAUSE", 300, "ALL")
+    assert ask(mine.url, reserve, timeout_ms=50, page_timeout_ms=30_000) == 1
+
+
 def test_a_server_that_pauses_its_clients_is_a_timeout_and_then_goes_on(mine: Server) -> None:
     mine.ask("CLIENT", "PAUSE", 400, "WRITE")
 

@@ -74,7 +74,9 @@ class Store:
         self._sharing = Sharing(shards, hold_ms)
         self._terms = Terms(zone, hold_ms, token_ms, hourly_days * 24 * HOUR_MS, stream_length)
         self._page_s = page_timeout_ms / 1000
-        self._quick = Lane(address, answer_s=timeout_ms / 1000, connections=_MAX_CONNECTIONS)
+        # The socket must not give up before the page does.
+        answer_s = max(timeout_ms, page_timeout_ms) / 1000
+        self._quick = Lane(address, answer_s=answer_s, connections=_MAX_CONNECTIONS)
         self._bulk = Lane(address, answer_s=_BULK_S, connections=_MAX_BULK_CONNECTIONS, replicas=True)
         self._breakers = [Breaker(is_absence) for _ in range(shards)]
 
