@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from growthbook.common_types import EvaluationContext, GlobalContext, Options, StackContext, UserContext
 from growthbook.common_types import Experiment as TheirExperiment
-from growthbook.core import run_experiment
+from growthbook.core import getQueryStringOverride, run_experiment
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adlayout.config.settings import When
 from adlayout.experiments.assign import Assignment, Experiment, Sieve, Space, assign, experiments_of, first_assignment
-from adlayout.experiments.hashing import query_override
 from adlayout.experiments.schema import ExperimentsFile
 
 READER: dict[str, Any] = {
@@ -263,7 +262,7 @@ def theirs(row: dict[str, Any], attributes: dict[str, Any], url: str) -> Assignm
 def test_whole_runs_are_growthbooks(row: dict[str, Any], reader: object, article: object, query: str) -> None:
     attributes = READER | {"id": reader, "url": article}
     url = f"https://example.com/{query}"
-    asked = query_override("density", url, len(row["variations"]))
+    asked = getQueryStringOverride("density", url, len(row["variations"]))
     ours = assign(experiment(**row), attributes, forced=asked)
     assert replace(ours, unit="") == theirs(row, attributes, url)
 

@@ -18,7 +18,6 @@ from adlayout.experiments.hashing import (
     fnv1a,
     in_namespace,
     number_text,
-    query_override,
     unit_text,
 )
 
@@ -150,42 +149,6 @@ def test_a_namespace_begins_with_its_start_and_ends_before_its_end(span: tuple[f
 @given(TEXT, TEXT, SHARE, SHARE)
 def test_namespaces_are_growthbooks(value: str, name: str, start: float, end: float) -> None:
     assert in_namespace(value, name, (start, end)) == core.inNamespace(value, (name, start, end))
-
-
-# What an address asks for.
-@pytest.mark.parametrize(
-    ("url", "variation"),
-    [
-        ("https://example.com/?density=1", 1),
-        ("https://example.com/?a=b&density=0#density=1", 0),
-        ("https://example.com/", None),
-        ("https://example.com/?Density=1", None),
-        ("https://example.com/?density", None),
-        ("https://example.com/?density=", None),
-        ("https://example.com/?density=2", None),
-        ("https://example.com/?density=-1", None),
-        ("https://example.com/?density=1.0", None),
-        ("https://example.com/?density=%2B1", None),
-        ("https://example.com/?density=²", None),
-        ("https://example.com/?density=\u0661", None),
-        ("https://example.com/?density=001", 1),
-        ("https://example.com/?density=1&density=0", 1),
-        ("https://example.com/#density=1", None),
-        ("https://[::1/?density=1", None),
-        ("density=1", None),
-        ("?density=1", 1),
-        ("", None),
-        (f"?density={'9' * 10_000}", None),
-    ],
-)
-def test_an_address_may_ask_for_a_variation(url: str, variation: int | None) -> None:
-    assert query_override("density", url, 2) == variation == core.getQueryStringOverride("density", url, 2)
-
-
-@given(st.text("a=&?#1290%/[:", max_size=20), st.integers(2, 12))
-def test_what_an_address_asks_for_is_growthbooks(query: str, count: int) -> None:
-    url = f"https://example.com/?{query}"
-    assert query_override("a", url, count) == core.getQueryStringOverride("a", url, count)
 
 
 # Numbers as JavaScript writes them.

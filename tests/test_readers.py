@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from adlayout.counts import Reader
-from adlayout.privacy.readers import all_keys, reader, truncated, unit_key
+from adlayout.privacy.readers import all_keys, reader, unit_key
 
 SECRET = "a secret of this test"  # noqa: S105 - of this test alone
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -63,18 +61,3 @@ def test_a_units_keys_in_two_experiments_have_nothing_in_common() -> None:
     pairs = [("density", "a"), ("size", "a"), ("density", "b")]
     found = {unit_key(experiment, value, [SECRET]) for experiment, value in pairs}
     assert len(found | set(reader("a", [SECRET], NOW, DAYS))) == len(pairs) + 2
-
-
-@pytest.mark.parametrize(
-    ("ip", "kept"),
-    [
-        ("203.0.113.9", "203.0.0.0"),
-        ("2001:db8:1:2:3::4", "2001:db8:1::"),
-        ("::ffff:203.0.113.9", "203.0.0.0"),
-        ("fe80::1%eth0", "fe80::"),
-        ("203.0.113", None),
-        ("", None),
-    ],
-)
-def test_an_address_is_cut_to_its_network(ip: str, kept: str | None) -> None:
-    assert truncated(ip) == kept

@@ -58,11 +58,10 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Rehearses and prints what it comes to."""
-    try:
-        from adlayout.rehearsal.runs import Runs, rehearse
-        from adlayout.rehearsal.setup import Setup
-    except ModuleNotFoundError as exc:
-        raise InputError(f"{exc.name} is not installed: pip install scipy") from exc
+    # Only who rehearses waits for the library of distributions.
+    from adlayout.rehearsal.runs import Runs, rehearse
+    from adlayout.rehearsal.setup import Setup
+
     experiment = _experiment(args)
     setup = Setup(
         experiment,

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from math import isfinite
 from struct import unpack
 from typing import Final, TypeAlias
-from urllib.parse import parse_qs, urlsplit
 
 Span: TypeAlias = tuple[float, float]  # from the first on, up to and without the second
 
@@ -75,17 +74,6 @@ def _sound(weights: Sequence[float], count: int) -> bool:
 def choose(bucket: float, ranges: Sequence[Span]) -> int:
     """The first variation whose stretch holds the bucket, else -1."""
     return next((at for at, (start, end) in enumerate(ranges) if start <= bucket < end), -1)
-
-
-def query_override(key: str, url: str, count: int) -> int | None:
-    """The variation that an address asks for with `?<key>=<n>`, where there is one of that number."""
-    try:
-        said = parse_qs(urlsplit(url).query).get(key, [""])[0]
-    except ValueError:
-        return None
-    # One digit more than any number of variations has; longer ones would not even be read.
-    plain = said.isascii() and said.isdigit() and len(said.lstrip("0")) <= len(str(count))
-    return int(said) if plain and int(said) < count else None
 
 
 def unit_text(value: object) -> str:

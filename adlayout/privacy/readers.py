@@ -10,7 +10,6 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from adlayout.counts import Reader
@@ -20,7 +19,6 @@ _KEY_BYTES: Final = 16
 _UNIT_LABEL: Final = "adlayout experiment"
 # What is counted under a salt that is read no more may still be kept: as long as the longest window, a lifetime's.
 _LONGEST_KEPT_DAYS: Final = 400
-_KEPT_BITS: Final = {4: 16, 6: 48}  # of an address
 
 
 def reader(unit: str, secrets: Sequence[str], now: datetime, reader_days: int) -> Reader:
@@ -46,17 +44,6 @@ def unit_key(experiment: str, value: str, secrets: Sequence[str]) -> str:
     """
     said = f"{_UNIT_LABEL} {experiment}\n{value}".encode("utf-8", "surrogatepass")
     return hmac.digest(secrets[-1].encode(), said, "sha256")[:_KEY_BYTES].hex()
-
-
-def truncated(ip: str) -> str | None:
-    """The network that an address is of, not the address: /16, or /48 of IPv6; None where it is no address."""
-    try:
-        address = ip_address(ip)
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address):
-        address = address.ipv4_mapped or IPv6Address(int(address))
-    return str(ip_network((address, _KEPT_BITS[address.version]), strict=False).network_address)
 
 
 def _period(now: datetime, reader_days: int) -> int:
