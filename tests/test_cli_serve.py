@@ -14,6 +14,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from adlayout.assemble import assemble
+from adlayout.cli.serve import _tell_workers
+from adlayout.web.accounts import closet
+from adlayout.web.app import CONFIG_DIR
+
 ROOT = Path(__file__).parent.parent
 PROGRAM = (sys.executable, "-c", "import sys; from adlayout.cli.main import main; sys.exit(main())", "serve")
 ARTICLE = "".join(f"<p>Paragraph {number} says a little more than it must.</p>\n" for number in range(12))
@@ -120,3 +125,17 @@ def test_a_state_directory_that_cannot_be_written_is_said_at_once(tmp_path: Path
     ended = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, timeout=50, check=False)
     assert (ended.returncode, ended.stdout) == (1, b"")
     assert ended.stderr.decode().startswith(f"error counting.state_dir: {tmp_path}/file/state/")
+
+
+def test_the_state_of_a_store_is_kept_under_its_address_without_the_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, where = "redis://:secret@127.0.0.1:6399/0", "redis://127.0.0.1:6399/0"
+    for name in (CONFIG_DIR, "ADLAYOUT_REDIS_URL"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("ADLAYOUT_STATE_DIR", str(tmp_path / "state"))
+    edition = assemble(ROOT / "config", {"ADLAYOUT_REDIS_URL": url, "ADLAYOUT_STATE_DIR": str(tmp_path / "state")})
+    _tell_workers(edition, url, ROOT / "config")
+    before = sorted((tmp_path / "state").iterdir())
+    closet(tmp_path / "state", where)
+    assert sorted((tmp_path / "state").iterdir()) == before

@@ -78,7 +78,7 @@ def _tell_workers(edition: Edition, url: str, directory: Path) -> None:
     if edition.settings.store.url is None:
         os.environ[STORE_NAME] = "embedded"
     # Said here, once, before any worker tries it in vain.
-    closet(state, os.environ.get(STORE_NAME, url))
+    closet(state, os.environ.get(STORE_NAME) or Store(url).where)
     if not edition.settings.secrets:
         kept_secret(state)
     os.environ.update({CONFIG_DIR: str(directory.resolve()), "ADLAYOUT_REDIS_URL": url})
